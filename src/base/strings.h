@@ -1,0 +1,22 @@
+// Small things about strings that several folders need.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gantry {
+
+std::string_view trim(std::string_view text);  // ASCII white space off both ends
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string with_commas(int64_t n);      // 1234567 -> "1,234,567"
+std::string format_bytes(double bytes);  // "118.3 MB"
+std::string format_double(double value, int decimals);
+
+// Of `known`, the one nearest to `word` by Damerau-Levenshtein distance, or "" when none is near:
+// for "did you mean".
+std::string nearest_word(std::string_view word, std::span<const std::string> known);
+
+}  // namespace gantry
