@@ -1,0 +1,60 @@
+// RecordReader: rows turned into Records by a map of columns, with every check of the intake.
+// Import and predict read through it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "records/row_reader.h"
+
+namespace gantry {
+
+// Which column holds what. Each entry is a list of candidate names: the first that the file has is
+// used. Names are compared without regard to case, width (NFKC) and surrounding space. An empty
+// list means: not in these data. A column used for none of these is kept in fields_json.
+struct ColumnMap {
+  std::vector<std::string> id, patient, source, date, label;
+  std::vector<std::string> text;                             // the whole report
+  std::vector<std::string> indication, findings, diagnosis;  // or its sections apart
+
+  // The names hospitals use; the corpora's own (report_id, patient_id, exam_date, report, label)
+  // come first.
+  static ColumnMap usual();
+};
+
+struct RecordOptions {
+  RowReaderOptions rows;
+  std::vector<std::string> allowed_labels;  // empty: any
+  std::string source;    // used where no column gives one; "" is the stem of the file's name
+  bool needs_id = true;  // false: a row without one gets "line N" (predict)
+  bool needs_text = true;
+};
+
+class RecordReader {
+ public:
+  // As RowReader::open; and E0205 when a CSV lacks a column the map asks for (id; text or one of
+  // the sections), naming the columns there are and the nearest.
+  RecordReader(const std::filesystem::path& path, const ColumnMap& map,
+               const RecordOptions& options);
+  RecordReader(std::unique_ptr<RowReader> rows, const ColumnMap& map, const RecordOptions& options);
+  ~RecordReader();
+
+  RowReader::Next next();
+  Record& record();  // after Next::row; `hash` is not filled in; may be moved from
+  const RejectedRow& rejected() const;
+  RowReader& rows();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// "YYYY-MM-DD" for 2023-04-05, 2023/4/5, 2023.4.5, 20230405, 2023年4月5日, 令和5年4月5日,
+// 令和元年5月1日, R5.4.5, H30/04/01, each in full or half width and with a time of day behind;
+// "" when it is none of these or no day of the calendar (2023-02-29, 昭和65年, 平成31年5月1日).
+std::string parse_date(std::string_view text);
+
+}  // namespace gantry
