@@ -1,0 +1,114 @@
+// Cases: what is left of the records for training and testing. A record's sections are cut, the
+// model's text is made of them, the cohort rules keep or drop it, the split deals it to a set, and
+// under-sampling may take it out again. Everything dropped is counted and can be listed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/progress.h"
+#include "study/settings.h"
+#include "study/study.h"
+
+namespace gantry {
+
+struct Record;
+class Store;
+
+enum class Set : int8_t {
+  kNone,       // dropped by the cohort, or by under-sampling
+  kTraining,
+  kTuning,
+  kTest,
+  kUnlabelled  // without a label, and of no patient, source, date or text of tuning or test
+};
+std::string_view set_name(Set set);  // "training"
+
+struct Case {
+  std::string id, source;
+  std::string patient;  // key of the patient: the id, with the source before it where ids are not
+                        // shared between sources; the report's own key where none is given
+  std::string date;     // YYYY-MM-DD or ""
+  std::string text;     // what the model reads: NFKC, white space cleaned, tags and joiners in it
+  std::string original;               // the whole report as it came
+  std::vector<std::string> sections;  // bodies of settings.sections.use, in order, as they came
+  std::vector<std::string> missing_sections;  // wanted but not found
+  bool whole_text_used = false;               // because a required section is missing
+  std::string answer;                         // the label as in the data, or the free text; "" none
+  int label = -1;                             // index into settings.labels.values, or -1
+  Set set = Set::kNone;
+  int fold = -1;                 // of training + tuning, 0 ... folds-1
+  double sampling_fraction = 1;  // share of this case's group in its set that was kept
+  std::string dropped;           // why it is in no set, or ""
+  std::string hash;              // of the record
+  std::string fields_json;       // all other columns
+};
+
+// One step of the data-flow diagram.
+struct FlowStep {
+  std::string step;    // "keyword", "split", ...: stable, for programs
+  std::string text;    // "holds one of: 転移"
+  int64_t kept_reports = 0, kept_patients = 0;
+  int64_t dropped_reports = 0, dropped_patients = 0;  // patients left without any report
+};
+
+// What was proved after the split.
+struct SplitCheck {
+  int64_t patients_in_two_sets = 0;
+  int64_t near_identical_pairs = 0;
+  int64_t pairs_compared = 0;  // of texts in different sets
+  std::string sentence() const;
+};
+
+struct SetCounts {
+  int64_t reports = 0, patients = 0;
+  std::map<std::string, int64_t> per_label;             // as used
+  std::map<std::string, int64_t> per_label_before;      // before under-sampling
+  std::map<std::string, double> fraction;               // kept / before
+};
+
+struct Cases {
+  std::vector<Case> cases;      // in (source, id) order, dropped ones left out
+  std::vector<FlowStep> flow;
+  std::map<std::string, SetCounts> sets;  // by set_name
+  std::string method;           // "date", "source" or "share"
+  SplitCheck check;
+  std::string data_hash, split_hash;
+  bool reused = false;          // the stored split fitted
+  std::vector<std::string> notes;  // said to the user: remade, cases set aside, ids missing, ...
+
+  std::vector<const Case*> of(Set set) const;
+};
+
+// Makes a case of a record: sections, model text, label; no set. For `predict`, where every record
+// gets an answer. Thread-safe.
+class CaseMaker {
+ public:
+  explicit CaseMaker(const Settings& settings);
+  ~CaseMaker();
+  // Error E0510 when settings.sections.missing is "set-aside" and a required section is missing, or
+  // when no text is left.
+  Case make(const Record& record) const;
+  // The text as the model sees it: NFKC, control characters and runs of white space cleaned.
+  static std::string model_text(std::string_view original);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Cohort, split and sampling of the whole store, in one stream over it. Stores split.json, and
+// reuses it while data and settings are unchanged. Errors E0511 ... E0519: nothing left by the
+// cohort, a group missing in the training set, a test set without labels, one patient only, a
+// patient or near-identical texts in two sets where the settings refuse them.
+Cases load_cases(const Study& study, const Store& store, const ProgressSink& progress = {});
+
+// The cases the cohort, the split or the sampling dropped, one call each, with `dropped` set.
+// For `gantry cohort --dropped`.
+
+}  // namespace gantry
