@@ -9,6 +9,7 @@ pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 find_package(CLI11 REQUIRED)
+find_package(Boost 1.74 REQUIRED)  # headers only: Boost.Math, for stats/distributions.cc
 if(NOT GANTRY_FUZZ)
   find_package(OpenMP REQUIRED)
   # Not find_package(dnnl): Debian's package file also demands OpenCL's development files, which nothing here uses.
