@@ -3,8 +3,8 @@
 // under-sampling may take it out again. Everything dropped is counted and can be listed.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,28 +20,28 @@ namespace gantry {
 struct Record;
 class Store;
 
-enum class Set : int8_t {
-  kNone,       // dropped by the cohort, or by under-sampling
+enum class CaseSet : int8_t {
+  kNone,  // dropped by the cohort, or by under-sampling
   kTraining,
   kTuning,
   kTest,
   kUnlabelled  // without a label, and of no patient, source, date or text of tuning or test
 };
-std::string_view set_name(Set set);  // "training"
+std::string_view set_name(CaseSet set);  // "training"
 
 struct Case {
   std::string id, source;
-  std::string patient;  // key of the patient: the id, with the source before it where ids are not
-                        // shared between sources; the report's own key where none is given
-  std::string date;     // YYYY-MM-DD or ""
-  std::string text;     // what the model reads: NFKC, white space cleaned, tags and joiners in it
-  std::string original;               // the whole report as it came
+  std::string patient;   // key of the patient: the id, with the source before it where ids are not
+                         // shared between sources; the report's own key where none is given
+  std::string date;      // YYYY-MM-DD or ""
+  std::string text;      // what the model reads: NFKC, white space cleaned, tags and joiners in it
+  std::string original;  // the whole report as it came
   std::vector<std::string> sections;  // bodies of settings.sections.use, in order, as they came
   std::vector<std::string> missing_sections;  // wanted but not found
   bool whole_text_used = false;               // because a required section is missing
   std::string answer;                         // the label as in the data, or the free text; "" none
   int label = -1;                             // index into settings.labels.values, or -1
-  Set set = Set::kNone;
+  CaseSet set = CaseSet::kNone;
   int fold = -1;                 // of training + tuning, 0 ... folds-1
   double sampling_fraction = 1;  // share of this case's group in its set that was kept
   std::string dropped;           // why it is in no set, or ""
@@ -51,8 +51,8 @@ struct Case {
 
 // One step of the data-flow diagram.
 struct FlowStep {
-  std::string step;    // "keyword", "split", ...: stable, for programs
-  std::string text;    // "holds one of: 転移"
+  std::string step;  // "keyword", "split", ...: stable, for programs
+  std::string text;  // "holds one of: 転移"
   int64_t kept_reports = 0, kept_patients = 0;
   int64_t dropped_reports = 0, dropped_patients = 0;  // patients left without any report
 };
@@ -67,22 +67,22 @@ struct SplitCheck {
 
 struct SetCounts {
   int64_t reports = 0, patients = 0;
-  std::map<std::string, int64_t> per_label;             // as used
-  std::map<std::string, int64_t> per_label_before;      // before under-sampling
-  std::map<std::string, double> fraction;               // kept / before
+  std::map<std::string, int64_t> per_label;         // as used
+  std::map<std::string, int64_t> per_label_before;  // before under-sampling
+  std::map<std::string, double> fraction;           // kept / before
 };
 
 struct Cases {
-  std::vector<Case> cases;      // in (source, id) order, dropped ones left out
+  std::vector<Case> cases;  // in (source, id) order, dropped ones left out
   std::vector<FlowStep> flow;
   std::map<std::string, SetCounts> sets;  // by set_name
-  std::string method;           // "date", "source" or "share"
+  std::string method;                     // "date", "source" or "share"
   SplitCheck check;
   std::string data_hash, split_hash;
-  bool reused = false;          // the stored split fitted
+  bool reused = false;             // the stored split fitted
   std::vector<std::string> notes;  // said to the user: remade, cases set aside, ids missing, ...
 
-  std::vector<const Case*> of(Set set) const;
+  std::vector<const Case*> of(CaseSet set) const;
 };
 
 // Makes a case of a record: sections, model text, label; no set. For `predict`, where every record
@@ -91,8 +91,8 @@ class CaseMaker {
  public:
   explicit CaseMaker(const Settings& settings);
   ~CaseMaker();
-  // Error E0510 when settings.sections.missing is "set-aside" and a required section is missing, or
-  // when no text is left.
+  // `dropped` says why when settings.sections.missing is "set-aside" and a required section is
+  // missing, or when no text is left; the case cannot be answered then.
   Case make(const Record& record) const;
   // The text as the model sees it: NFKC, control characters and runs of white space cleaned.
   static std::string model_text(std::string_view original);
@@ -103,12 +103,16 @@ class CaseMaker {
 };
 
 // Cohort, split and sampling of the whole store, in one stream over it. Stores split.json, and
-// reuses it while data and settings are unchanged. Errors E0511 ... E0519: nothing left by the
-// cohort, a group missing in the training set, a test set without labels, one patient only, a
-// patient or near-identical texts in two sets where the settings refuse them.
-Cases load_cases(const Study& study, const Store& store, const ProgressSink& progress = {});
+// reuses it while data and settings are unchanged. `dropped`, where given, is called for every case
+// that ends in no set, with the reason in Case::dropped. Errors E0510 (the cohort leaves nothing)
+// and those of split_cases.
+Cases load_cases(const Study& study, const Store& store, const ProgressSink& progress = {},
+                 const std::function<void(const Case&)>& dropped = {});
 
-// The cases the cohort, the split or the sampling dropped, one call each, with `dropped` set.
-// For `gantry cohort --dropped`.
+// What must hold before training: E0511 a group without a report in the training set, E0512 a
+// training or tuning set without labelled reports, E0513 one patient only.
+void check_for_training(const Cases& cases, const Settings& settings);
+// ... and before testing: E0514 a test set without labelled reports.
+void check_for_test(const Cases& cases, const Settings& settings);
 
 }  // namespace gantry

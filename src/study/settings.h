@@ -3,7 +3,7 @@
 // (settings_table.cc) names every key with its range and its sentence; the parser, the commented
 // study.toml of `gantry init` and docs/study.md are all made from it.
 //
-//   Settings s = Settings::defaults();
+//   Settings s;  // the defaults
 //   read_settings_file(s, "study.toml", SettingsFile::kStudy);
 //   override_setting(s, "runs=3");            // short names where they are unambiguous
 //   override_setting(s, "split.test_sources=[\"hk\"]");
@@ -17,181 +17,166 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gantry {
 
-struct StudySettings {
-  std::string name;                      // shown in the report
-  std::string task = "bone-metastasis";  // tasks/NAME.toml, or "task.toml" in the study's folder
-};
-
-// Which column of the data holds what: candidates, the first one present wins; none present: none.
-struct ColumnSettings {
-  std::vector<std::string> id, patient, source, date, text, indication, findings, diagnosis, label;
-  std::string encoding = "auto";  // of imported files
-};
-
-// The groups of a closed set, in the order of the model's outputs.
-struct LabelSettings {
-  std::vector<std::string> values;    // as they stand in the data
-  std::vector<std::string> names;     // in English, one a value
-  std::vector<std::string> names_ja;  // in Japanese, one a value or none
-};
-
-struct SectionSettings {
-  std::vector<std::string> use = {"whole"};  // in the order of the model's text; "whole": all of it
-  std::vector<std::string> tags;             // put before each used section; none, or one a section
-  std::string joiner = "\n";                 // between sections
-  std::vector<std::string> required;         // without one of these, `missing` applies
-  std::string missing = "whole-text";        // | "set-aside"
-  std::vector<std::string> fields;           // columns put before the sections, "name: value"
-};
-
+// Keep reports whose column holds one of the values (or, in where_not, drop them).
 struct FieldFilter {
   std::string column;
   std::vector<std::string> values;
 };
 
-struct CohortSettings {
-  std::vector<std::string> keywords_any, keywords_all, keywords_none;
-  std::vector<std::string> keyword_sections = {"whole"};
-  std::string from, to;            // YYYY-MM-DD, inclusive; "": open
-  std::vector<FieldFilter> where;  // keep reports whose column holds one of the values
-  std::vector<FieldFilter> where_not;
-  int64_t min_characters = 1;       // of the model's text, without white space
-  std::string per_patient = "all";  // | "first" | "last"
-};
-
-struct SplitSettings {
-  std::string method = "auto";  // | "date" | "source" | "share"
-  std::string training_from, training_to, tuning_from, tuning_to, test_from, test_to;
-  std::vector<std::string> test_sources, tuning_sources;
-  double training_share = 0.70, tuning_share = 0.15, test_share = 0.15;
-  int64_t seed = 1;
-  bool patients_shared_between_sources = true;
-  std::string patient_overlap = "drop_from_training";  // | "refuse"
-  std::string near_identical = "drop_from_training";   // | "refuse"
-  double near_identical_threshold = 0.9;               // Jaccard over character n-grams
-  int64_t near_identical_ngram = 5;
-  std::string near_identical_of = "report";  // | "model-text"
-};
-
 // "none", "balanced" (every group as small as the smallest), or a fraction to keep per group.
 struct SamplingRule {
-  std::string word = "none";               // "none" | "balanced" | "fractions"
+  std::string word = "none";               // | "balanced" | "fractions"
   std::map<std::string, double> fraction;  // label value -> (0, 1]; others are kept whole
 };
 
-struct SamplingSettings {
-  SamplingRule training, tuning, test;
-  int64_t training_max_per_group = 0, test_max_per_group = 0;  // 0: no limit
-  int64_t seed = 1;
-};
-
-struct ModelSettings {
-  std::string base = "multilingual-e5-small";  // a name on the shelf or a folder
-  std::string precision = "auto";              // | "bf16" | "fp32": bf16 where the machine has it
-  int64_t max_tokens = 512;                    // at most the model's own limit
-  std::string long_texts = "windows";          // | "refuse"
-  int64_t window_overlap = 64;                 // tokens
-  std::string window_pooling = "mean";         // | "max": of the windows' logits
-  std::string pooling = "auto";                // | "mean" | "first": auto is what the base names
-  bool pooler = false;                         // the architecture's own dense + tanh
-};
-
-struct LoraSettings {
-  bool enabled = false;
-  int64_t rank = 16;
-  double alpha = 32, dropout = 0.05;
-  bool rslora = false;
-  std::vector<std::string> targets = {"query", "key", "value", "output", "up", "down"};
-};
-
 struct ClassWeights {
-  std::string word = "none";   // "none" | "balanced" | "list"
+  std::string word = "none";   // | "balanced" (inverse to the group's size) | "list"
   std::vector<double> weight;  // one a label, in their order, when word is "list"
 };
 
-struct TrainSettings {
-  int64_t runs = 3;  // restarts
-  int64_t seed = 1;
-  std::string metric = "macro_f1";  // by which the best epoch and restart are chosen
-  std::string tuning = "fixed";     // | "rotate": restart r is tuned on fold r of training + tuning
-  int64_t folds = 5;                // of "rotate"
-  int64_t epochs = 8;
-  int64_t patience = 0;  // epochs without gain before a restart stops; 0: never
-  int64_t batch_reports = 16;
-  double learning_rate = 1e-4, head_learning_rate = 1e-3;
-  std::string schedule = "linear";  // | "cosine" | "constant", after the warm-up
-  double warmup = 0.1;              // share of the steps
-  double layer_decay = 1.0;         // rate of layer l is rate * layer_decay^(layers - l)
-  double weight_decay = 0.01, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double clip_norm = 1.0;  // 0: off
-  double dropout = 0.1, attention_dropout = 0.1, head_dropout = 0.1;
-  ClassWeights class_weights;
-  double label_smoothing = 0.0;
-  bool freeze_embeddings = false;
-  int64_t freeze_layers = 0;
-  int64_t average_last = 0;  // average the weights of the last n epochs; 0: the best epoch alone
-};
-
-// Continued masked-language pretraining on the study's own reports before the restarts.
-struct PretrainSettings {
-  int64_t epochs = 0;  // 0: off
-  double learning_rate = 5e-5;
-  double mask_share = 0.15;
-  std::string text = "whole";  // | "model-text"
-};
-
-struct EnsembleSettings {
-  std::string members = "best";  // | "all": the probabilities of all restarts averaged
-  bool tfidf = false;            // TF-IDF + logistic regression as one more member
-  std::string weights = "equal"; // | "tuned": the TF-IDF member's weight chosen on the tuning set
-};
-
-struct TfidfSettings {  // of the baseline and of the ensemble's member
-  std::string text = "model-text";  // | "whole"
-  int64_t ngram_min = 1, ngram_max = 5;
-  int64_t min_reports = 2;
-  double c = 10;  // inverse strength of the L2 penalty
-};
-
-struct TestSettings {
-  int64_t bootstrap = 2000;  // resamples, over patients
-  int64_t seed = 1;
-  double confidence = 0.95;
-  std::string interval = "wilson";  // | "clopper-pearson": of proportions
-};
-
-struct PredictSettings {
-  double error_rate = 0.02;        // among answers given; above it the model abstains
-  std::string precision = "auto";  // | "fp32" | "bf16" | "int8"
-};
-
-struct MachineSettings {
-  int64_t threads = 0;  // 0: one a physical core
-};
-
 struct Settings {
-  StudySettings study;
-  ColumnSettings columns;
-  LabelSettings labels;
-  SectionSettings sections;
-  CohortSettings cohort;
-  SplitSettings split;
-  SamplingSettings sampling;
-  ModelSettings model;
-  LoraSettings lora;
-  TrainSettings train;
-  PretrainSettings pretrain;
-  EnsembleSettings ensemble;
-  TfidfSettings tfidf;
-  TestSettings test;
-  PredictSettings predict;
-  MachineSettings machine;
+  struct Study {
+    std::string name;                      // shown in the report
+    std::string task = "bone-metastasis";  // or "task.toml" in the study's folder
+  } study;
 
-  static Settings defaults() { return {}; }
+  // Which column of the data holds what: candidates, the first one present wins; empty: none.
+  struct Columns {
+    std::vector<std::string> id, patient, source, date, label, text;
+    std::vector<std::string> indication, findings, diagnosis;
+    std::string encoding = "auto";  // of imported files
+  } columns;
+
+  // The groups of a closed set, in the order of the model's outputs.
+  struct Labels {
+    std::vector<std::string> values;    // as they stand in the data
+    std::vector<std::string> names;     // in English, one a value
+    std::vector<std::string> names_ja;  // in Japanese, one a value or none
+  } labels;
+
+  struct Sections {
+    std::vector<std::string> use = {"whole"};  // in the order of the model's text; "whole": all
+    std::vector<std::string> tags;             // before each used section: none, or one a section
+    std::string joiner = "\n";                 // between sections
+    std::vector<std::string> required;         // without one of these, `missing` applies
+    std::string missing = "whole-text";        // | "set-aside"
+    std::vector<std::string> fields;           // columns put before the sections, "name: value"
+  } sections;
+
+  struct Cohort {
+    std::vector<std::string> keywords_any, keywords_all, keywords_none;
+    std::vector<std::string> keyword_sections = {"whole"};
+    std::string from, to;  // YYYY-MM-DD, inclusive; "": open
+    std::vector<FieldFilter> where, where_not;
+    int64_t min_characters = 1;       // of the model's text, white space not counted
+    std::string per_patient = "all";  // | "first" | "last"
+  } cohort;
+
+  struct Split {
+    std::string method = "auto";  // | "date" | "source" | "share"
+    std::string training_from, training_to, tuning_from, tuning_to, test_from, test_to;
+    std::vector<std::string> test_sources, tuning_sources;
+    double training_share = 0.70, tuning_share = 0.15, test_share = 0.15;
+    int64_t seed = 1;
+    bool patients_shared_between_sources = true;
+    std::string patient_overlap = "drop_from_training";  // | "refuse"
+    std::string near_identical = "drop_from_training";   // | "refuse"
+    double near_identical_threshold = 0.9;               // Jaccard over character n-grams
+    int64_t near_identical_ngram = 5;
+    std::string near_identical_of = "report";  // | "model-text"
+  } split;
+
+  struct Sampling {
+    SamplingRule training, tuning, test;
+    int64_t training_max_per_group = 0, test_max_per_group = 0;  // 0: no limit
+    int64_t seed = 1;
+  } sampling;
+
+  struct Model {
+    std::string base = "multilingual-e5-small";  // a name on the shelf or a folder
+    std::string precision = "auto";              // | "bf16" | "fp32"
+    int64_t max_tokens = 512;                    // of a window; at most the base's own limit
+    std::string long_texts = "windows";          // | "refuse"
+    int64_t window_overlap = 64;                 // tokens
+    std::string window_pooling = "mean";         // | "max": of the windows' logits
+    std::string pooling = "auto";                // | "mean" | "first": auto is what the base names
+    bool pooler = false;                         // the architecture's own dense + tanh
+  } model;
+
+  struct Lora {
+    int64_t rank = 0;  // 0: full fine-tuning
+    double alpha = 16, dropout = 0;
+    std::vector<std::string> targets = {"query", "value"};
+  } lora;
+
+  struct Train {
+    int64_t runs = 3;  // restarts
+    int64_t seed = 1;
+    std::string metric = "macro_f1";  // | "accuracy" | "loss": chooses epoch and restart
+    std::string tuning = "fixed";     // | "rotate": restart r is tuned on fold r
+    int64_t folds = 5;                // of training + tuning, for "rotate"
+    int64_t epochs = 8;
+    int64_t patience = 0;  // epochs without gain before a restart stops; 0: never
+    int64_t batch_reports = 16;
+    bool even_steps = false;  // steps of like token count
+    double learning_rate = 1e-4;
+    double head_learning_rate = 0;    // 0: as learning_rate
+    std::string schedule = "linear";  // | "cosine" | "constant", after the warm-up
+    double warmup = 0.1;              // share of the steps
+    double layer_decay = 1;           // rate of layer l is rate * layer_decay^(layers - l)
+    double weight_decay = 0.01, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    double clip_norm = 1;  // 0: off
+    double dropout = 0.1, attention_dropout = 0.1, head_dropout = 0.1;
+    ClassWeights class_weights;
+    double label_smoothing = 0;
+    bool freeze_embeddings = false;
+    std::string averaging = "none";  // | "ema" | "last_epochs"
+    double ema_decay = 0.99;
+    int64_t averaged_epochs = 3;
+  } train;
+
+  // Continued masked-language pretraining on the study's own reports before the restarts.
+  struct Pretrain {
+    int64_t epochs = 0;  // 0: off
+    double learning_rate = 5e-5;
+    double mask_share = 0.15;
+    std::string text = "whole";  // | "model-text"
+  } pretrain;
+
+  struct Ensemble {
+    std::string members = "best";   // | "all": the probabilities of all restarts averaged
+    bool tfidf = false;             // TF-IDF + logistic regression as one more member
+    std::string weights = "equal";  // | "tuned": the TF-IDF member's weight, on the tuning set
+  } ensemble;
+
+  struct Tfidf {                      // of the baseline and of the ensemble's member
+    std::string text = "model-text";  // | "whole"
+    int64_t ngram_min = 1, ngram_max = 5;
+    int64_t min_reports = 2;
+    double c = 0;  // inverse strength of the L2 penalty; 0: chosen on the tuning set
+  } tfidf;
+
+  struct Test {
+    int64_t bootstrap = 2000;  // resamples, over patients
+    int64_t seed = 1;
+    double confidence = 0.95;
+    std::string interval = "wilson";  // | "clopper-pearson": of proportions
+  } test;
+
+  struct Predict {
+    double error_rate = 0.02;             // among answers given; above it the model abstains
+    std::string abstention = "observed";  // | "upper-bound": how the rate is held on the tuning set
+    std::string precision = "auto";       // | "fp32" | "bf16" | "int8"
+  } predict;
+
+  struct Machine {
+    int64_t threads = 0;  // 0: one a physical core
+  } machine;
 };
 
 // Reads one TOML layer into `settings`; keys not in it keep their value. A task file also holds the
@@ -211,7 +196,8 @@ void override_setting(Settings& settings, std::string_view word);
 // round, a tag list of another length. Error E0505.
 void check_settings(const Settings& settings);
 
-// All settings as JSON, in the table's order; of some sections only, when named ("cohort", "split").
+// All settings as JSON, in the table's order; of some sections only, when named ("cohort",
+// "split").
 nlohmann::ordered_json settings_json(const Settings& settings,
                                      std::span<const std::string_view> sections = {});
 // SHA-256 over settings_json().
@@ -222,7 +208,7 @@ std::string settings_hash(const Settings& settings,
 // comment with its default.
 std::string commented_study_toml(const Settings& settings);
 
-// docs/study.md: every setting with its default and meaning.
-std::string settings_document();
+// docs/study.md: every setting with its default, the tasks' own defaults, and its meaning.
+std::string settings_document(std::span<const std::pair<std::string, Settings>> tasks);
 
 }  // namespace gantry

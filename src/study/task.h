@@ -16,8 +16,8 @@ namespace gantry {
 enum class Answers { kClosedSet, kCodes, kText };
 
 struct Task {
-  std::string name;      // "bone-metastasis"
-  std::string title;     // "Bone metastasis in radiology reports"
+  std::string name;   // "bone-metastasis"
+  std::string title;  // "Bone metastasis in radiology reports"
   std::string title_ja;
   std::string question;  // one sentence, for the report
   std::string source;    // the published study that the defaults follow, or ""
