@@ -1,0 +1,18 @@
+# Writes OUTPUT with the version and the commit it was built from; touches it only when something changed.
+execute_process(COMMAND git -C ${SOURCE} rev-parse --short=12 HEAD OUTPUT_VARIABLE commit
+                OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE failed)
+if(failed)
+  set(commit "unknown")
+else()
+  execute_process(COMMAND git -C ${SOURCE} status --porcelain --untracked-files=no OUTPUT_VARIABLE changes ERROR_QUIET)
+  if(changes)
+    set(commit "${commit}+changes")
+  endif()
+endif()
+set(content "#include \"base/version.h\"\n\nnamespace gantry {\nconst char* version() { return \"${VERSION}\"; }\nconst char* commit() { return \"${commit}\"; }\n}  // namespace gantry\n")
+if(EXISTS ${OUTPUT})
+  file(READ ${OUTPUT} old)
+endif()
+if(NOT "${content}" STREQUAL "${old}")
+  file(WRITE ${OUTPUT} "${content}")
+endif()
