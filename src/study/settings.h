@@ -142,8 +142,8 @@ struct Settings {
 
   // Continued masked-language pretraining on the study's own reports before the restarts.
   struct Pretrain {
-    int64_t epochs = 0;  // 0: off
-    double learning_rate = 5e-5;
+    int64_t passes = 0;  // 0: off
+    double rate = 5e-5;
     double mask_share = 0.15;
     std::string text = "whole";  // | "model-text"
   } pretrain;

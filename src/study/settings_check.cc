@@ -1,0 +1,116 @@
+// What no single key of study.toml shows.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "study/settings.h"
+#include "text/encoding.h"
+
+namespace gantry {
+namespace {
+
+[[noreturn]] void wrong(const std::string& what, const std::string& remedy) {
+  throw Error("E0505", "study settings: " + what, remedy);
+}
+
+void check_labels(const Settings::Labels& labels) {
+  std::set<std::string> seen;
+  for (const std::string& value : labels.values) {
+    if (value.empty()) wrong("labels.values holds an empty text", "Name every group.");
+    if (!seen.insert(value).second)
+      wrong("labels.values holds '" + value + "' twice", "Name every group once.");
+  }
+  if (labels.values.size() == 1)
+    wrong("labels.values names one group only", "A closed set needs two groups or more.");
+  auto same_length = [&](const std::vector<std::string>& names, const char* key) {
+    if (!names.empty() && names.size() != labels.values.size())
+      wrong(std::string(key) + " has " + std::to_string(names.size()) + " entries, labels.values " +
+                std::to_string(labels.values.size()),
+            "Give one name a value, in the same order, or none.");
+  };
+  same_length(labels.names, "labels.names");
+  same_length(labels.names_ja, "labels.names_ja");
+}
+
+void check_sections(const Settings::Sections& sections) {
+  if (sections.use.empty() && sections.fields.empty())
+    wrong("sections.use is empty", "Name a section, or \"whole\" for the whole report.");
+  if (!sections.tags.empty() && sections.tags.size() != sections.use.size())
+    wrong("sections.tags has " + std::to_string(sections.tags.size()) + " entries, sections.use " +
+              std::to_string(sections.use.size()),
+          "Give one tag a section (\"\" for none), or no tags.");
+  for (const std::string& name : sections.required)
+    if (std::find(sections.use.begin(), sections.use.end(), name) == sections.use.end())
+      wrong("sections.required names '" + name + "', which sections.use does not",
+            "Require only sections that are used.");
+}
+
+void check_window(const char* name, const std::string& from, const std::string& to) {
+  if (!from.empty() && !to.empty() && from > to)
+    wrong(std::string(name) + " ends (" + to + ") before it begins (" + from + ")",
+          "Give the earlier date first.");
+}
+
+void check_split(const Settings::Split& split) {
+  double sum = split.training_share + split.tuning_share + split.test_share;
+  if (std::abs(sum - 1) > 1e-6)
+    wrong("the shares of training, tuning and test add up to " + format_double(sum, 4),
+          "Let split.training_share, split.tuning_share and split.test_share add up to 1.");
+  if (split.training_share <= 0 || split.tuning_share <= 0)
+    wrong("the share of the training or tuning set is 0", "Give both a share above 0.");
+  check_window("the training window", split.training_from, split.training_to);
+  check_window("the tuning window", split.tuning_from, split.tuning_to);
+  check_window("the test window", split.test_from, split.test_to);
+  for (const std::string& source : split.tuning_sources)
+    if (std::find(split.test_sources.begin(), split.test_sources.end(), source) !=
+        split.test_sources.end())
+      wrong("source '" + source + "' is in split.test_sources and in split.tuning_sources",
+            "Leave it in one of them.");
+  if (split.method == "source" && split.test_sources.empty())
+    wrong("split.method is \"source\" and split.test_sources is empty",
+          "Name the sources of the test set.");
+  if (split.method == "date" && split.test_from.empty())
+    wrong("split.method is \"date\" and split.test_from is empty",
+          "Give the first day of the test set.");
+}
+
+void check_sampling(const Settings::Sampling& sampling, const Settings::Labels& labels) {
+  for (const SamplingRule* rule : {&sampling.training, &sampling.tuning, &sampling.test})
+    for (const auto& [label, fraction] : rule->fraction)
+      if (!labels.values.empty() &&
+          std::find(labels.values.begin(), labels.values.end(), label) == labels.values.end())
+        wrong("a sampling fraction is given for group '" + label + "', which labels.values lacks",
+              "Name the groups as labels.values does.");
+}
+
+}  // namespace
+
+void check_settings(const Settings& settings) {
+  check_labels(settings.labels);
+  check_sections(settings.sections);
+  check_window("the cohort's window", settings.cohort.from, settings.cohort.to);
+  check_split(settings.split);
+  check_sampling(settings.sampling, settings.labels);
+  const auto& weights = settings.train.class_weights;
+  if (weights.word == "list" && weights.weight.size() != settings.labels.values.size())
+    wrong("train.class_weights has " + std::to_string(weights.weight.size()) + " numbers, " +
+              "labels.values " + std::to_string(settings.labels.values.size()) + " groups",
+          "Give one weight a group, or \"balanced\".");
+  if (settings.model.window_overlap >= settings.model.max_tokens)
+    wrong("model.window_overlap is not smaller than model.max_tokens",
+          "Let neighbouring windows share fewer tokens than a window holds.");
+  if (settings.model.pooler && settings.model.pooling == "mean")
+    wrong("model.pooler needs model.pooling = \"first\"", "Change one of the two.");
+  if (settings.tfidf.ngram_min > settings.tfidf.ngram_max)
+    wrong("tfidf.ngram_min is above tfidf.ngram_max", "Give the shorter first.");
+  const std::string& encoding = settings.columns.encoding;
+  if (encoding != "auto" && !find_encoding(encoding))
+    wrong("columns.encoding '" + encoding + "' is unknown",
+          "Use auto, UTF-8, UTF-16, CP932, EUC-JP or ISO-2022-JP.");
+  if (settings.columns.id.empty())
+    wrong("columns.id is empty", "Name the column that holds the report's number.");
+}
+
+}  // namespace gantry

@@ -1,0 +1,180 @@
+#include "study/settings_table.h"
+
+#include <limits>
+
+namespace gantry {
+namespace {
+
+constexpr double kMany = 1e9;
+constexpr double kAny = 0;  // range of what is no number
+
+#define AT(member) +[](Settings& s) -> decltype((s.member)) { return s.member; }
+
+// clang-format off
+const SettingSection kSections[] = {
+    {"study", "What the study is."},
+    {"columns", "Which column of the imported files holds what. Each is a list of candidates; the first that the file has is used. Names are compared without regard to case, width and surrounding space. All other columns are kept."},
+    {"labels", "The groups, in the order of the model's outputs."},
+    {"sections", "Which part of the report the model reads."},
+    {"cohort", "Which reports belong to the study. Every rule prints how many reports and patients it keeps and drops."},
+    {"split", "Which patients are for training, tuning and testing. A patient is in one set only, and no two sets hold near-identical texts; this is proved and printed."},
+    {"sampling", "Under-sampling of groups. What is taken out is counted, and the fractions are kept so that figures can be weighted back to the natural prevalence."},
+    {"model", "The base model and how it reads a text."},
+    {"lora", "Low-rank adapters instead of full fine-tuning."},
+    {"train", "Fine-tuning."},
+    {"pretrain", "Continued masked-language pretraining on the study's own reports (never those of the tuning or test set), before the restarts."},
+    {"ensemble", "What answers: one model or several."},
+    {"tfidf", "The TF-IDF + logistic regression: the baseline beside every model, and a member of the ensemble on request."},
+    {"test", "Intervals of the figures."},
+    {"predict", "Answers for new reports."},
+    {"machine", "The machine."},
+};
+
+const SettingRow kRows[] = {
+    {"study.name", AT(study.name), "", kAny, kAny, true, "Name of the study, shown in the report."},
+    {"study.task", AT(study.task), "", kAny, kAny, true, "The task: a name (`tasks/NAME.toml` of the program) or a task file in the study's folder. Its defaults hold for every setting that is not given here."},
+
+    {"columns.id", AT(columns.id), "", kAny, kAny, true, "The report's number, unique within its source."},
+    {"columns.patient", AT(columns.patient), "", kAny, kAny, true, "The patient's number. Without one every report counts as its own patient, which is said."},
+    {"columns.source", AT(columns.source), "", kAny, kAny, true, "The hospital or department. Without one it is the stem of the file's name."},
+    {"columns.date", AT(columns.date), "", kAny, kAny, true, "Date of the examination."},
+    {"columns.label", AT(columns.label), "", kAny, kAny, true, "The reference answer, where there is one."},
+    {"columns.text", AT(columns.text), "", kAny, kAny, true, "The whole report with its headings."},
+    {"columns.indication", AT(columns.indication), "", kAny, kAny, true, "The clinical indication, where sections come apart."},
+    {"columns.findings", AT(columns.findings), "", kAny, kAny, true, "The findings, where sections come apart."},
+    {"columns.diagnosis", AT(columns.diagnosis), "", kAny, kAny, true, "The diagnosis (impression), where sections come apart."},
+    {"columns.encoding", AT(columns.encoding), "", kAny, kAny, false, "Character encoding of imported files: UTF-8, UTF-16, CP932, EUC-JP or ISO-2022-JP; `auto` detects it and says what it found."},
+
+    {"labels.values", AT(labels.values), "", kAny, kAny, true, "The groups as they stand in the data. Imported rows with another label are set aside."},
+    {"labels.names", AT(labels.names), "", kAny, kAny, true, "Their names, one a value."},
+    {"labels.names_ja", AT(labels.names_ja), "", kAny, kAny, true, "Their names in Japanese, one a value, or none."},
+
+    {"sections.use", AT(sections.use), "", kAny, kAny, true, "The sections the model reads, in this order: kinds of the heading table (`indication`, `findings`, `diagnosis`, ...) or `whole` for all of the report."},
+    {"sections.tags", AT(sections.tags), "", kAny, kAny, true, "A short text put before each used section, one a section, or none."},
+    {"sections.joiner", AT(sections.joiner), "", kAny, kAny, false, "What stands between two sections."},
+    {"sections.required", AT(sections.required), "", kAny, kAny, true, "Sections a report must have; what happens without one is `missing`. Others may be absent. Either is counted and listed."},
+    {"sections.missing", AT(sections.missing), "whole-text|set-aside", kAny, kAny, true, "A report without a required section: the model reads the whole text, or the report is set aside."},
+    {"sections.fields", AT(sections.fields), "", kAny, kAny, false, "Other columns the model reads before the sections, each as `name: value`."},
+
+    {"cohort.keywords_any", AT(cohort.keywords_any), "", kAny, kAny, true, "Keep reports that hold one of these words. Compared after NFKC and case folding; line breaks inside Japanese words do not matter. Empty: no rule."},
+    {"cohort.keywords_all", AT(cohort.keywords_all), "", kAny, kAny, false, "Keep reports that hold all of these words."},
+    {"cohort.keywords_none", AT(cohort.keywords_none), "", kAny, kAny, false, "Drop reports that hold one of these words."},
+    {"cohort.keyword_sections", AT(cohort.keyword_sections), "", kAny, kAny, false, "Where the words are looked for: `whole`, or kinds of the heading table."},
+    {"cohort.from", AT(cohort.from), "YYYY-MM-DD", kAny, kAny, false, "First date of examination. Reports without a date are dropped when a window is set."},
+    {"cohort.to", AT(cohort.to), "YYYY-MM-DD", kAny, kAny, false, "Last date of examination, included."},
+    {"cohort.where", AT(cohort.where), "", kAny, kAny, false, "Keep reports whose columns hold one of the values: `{ modality = [\"CT\", \"MRI\"] }`. Names and values are compared after NFKC and case folding."},
+    {"cohort.where_not", AT(cohort.where_not), "", kAny, kAny, false, "Drop reports whose columns hold one of the values."},
+    {"cohort.min_characters", AT(cohort.min_characters), "", 0, kMany, false, "Fewest characters of the text the model reads, white space not counted."},
+    {"cohort.per_patient", AT(cohort.per_patient), "all|first|last", kAny, kAny, true, "Which reports of a patient are kept, by date."},
+
+    {"split.method", AT(split.method), "auto|date|source|share", kAny, kAny, true, "`date`: by the windows below; `source`: by hospital; `share`: by chance with a seed, stratified by group. `auto`: by source when `test_sources` is given, by date when `test_from` is, else by share."},
+    {"split.test_sources", AT(split.test_sources), "", kAny, kAny, true, "By source: the hospitals of the test set. Training never sees them."},
+    {"split.tuning_sources", AT(split.tuning_sources), "", kAny, kAny, false, "By source: the hospitals of the tuning set. Empty: the tuning set is dealt from the other hospitals, `tuning_share` against `training_share`."},
+    {"split.training_from", AT(split.training_from), "YYYY-MM-DD", kAny, kAny, false, "By date: first day of the training set; empty: open."},
+    {"split.training_to", AT(split.training_to), "YYYY-MM-DD", kAny, kAny, false, "By date: last day of the training set; empty: the day before the next set begins."},
+    {"split.tuning_from", AT(split.tuning_from), "YYYY-MM-DD", kAny, kAny, false, "By date: first day of the tuning set. Empty, with `tuning_to` empty too: the tuning set is dealt from the training window."},
+    {"split.tuning_to", AT(split.tuning_to), "YYYY-MM-DD", kAny, kAny, false, "By date: last day of the tuning set; empty: the day before the test set begins."},
+    {"split.test_from", AT(split.test_from), "YYYY-MM-DD", kAny, kAny, false, "By date: first day of the test set."},
+    {"split.test_to", AT(split.test_to), "YYYY-MM-DD", kAny, kAny, false, "By date: last day of the test set; empty: open."},
+    {"split.training_share", AT(split.training_share), "", 0, 1, false, "By share: part of the patients for training. The three shares add up to 1."},
+    {"split.tuning_share", AT(split.tuning_share), "", 0, 1, false, "By share: part of the patients for tuning."},
+    {"split.test_share", AT(split.test_share), "", 0, 1, false, "By share: part of the patients for testing."},
+    {"split.seed", AT(split.seed), "", 0, kMany, true, "Seed of whatever is dealt by chance."},
+    {"split.patients_shared_between_sources", AT(split.patients_shared_between_sources), "", kAny, kAny, false, "Whether the same patient number in two sources is the same patient. `true` is the safe choice; set `false` where hospitals number their patients on their own."},
+    {"split.patient_overlap", AT(split.patient_overlap), "drop_from_training|refuse", kAny, kAny, false, "A patient in two sets, by date or source: his reports are dropped from the set further from testing (training before tuning before test), counted and listed; or the run is refused."},
+    {"split.near_identical", AT(split.near_identical), "drop_from_training|refuse", kAny, kAny, false, "Near-identical texts in two sets, by date or source: likewise. By share they are dealt together."},
+    {"split.near_identical_threshold", AT(split.near_identical_threshold), "", 0.5, 1, false, "Texts are near-identical when the Jaccard similarity of their sets of character n-grams is at least this, after NFKC, case folding and removal of white space."},
+    {"split.near_identical_ngram", AT(split.near_identical_ngram), "", 1, 32, false, "n of those n-grams."},
+    {"split.near_identical_of", AT(split.near_identical_of), "report|model-text", kAny, kAny, false, "Which text is compared: the whole report, or what the model reads of it."},
+
+    {"sampling.training", AT(sampling.training), "", kAny, kAny, true, "Training set: \"none\", \"balanced\" (every group as small as the smallest), or the fraction to keep per group: `{ 0 = 0.2 }`."},
+    {"sampling.tuning", AT(sampling.tuning), "", kAny, kAny, false, "Tuning set: likewise."},
+    {"sampling.test", AT(sampling.test), "", kAny, kAny, true, "Test set: likewise."},
+    {"sampling.training_max_per_group", AT(sampling.training_max_per_group), "", 0, kMany, false, "Most reports of one group in the training set; 0: no limit."},
+    {"sampling.test_max_per_group", AT(sampling.test_max_per_group), "", 0, kMany, false, "Most reports of one group in the test set; 0: no limit."},
+    {"sampling.seed", AT(sampling.seed), "", 0, kMany, false, "Seed of the choice."},
+
+    {"model.base", AT(model.base), "", kAny, kAny, true, "The base model: a name on the shelf (`gantry model list`) or a Hugging Face folder."},
+    {"model.precision", AT(model.precision), "auto|bf16|fp32", kAny, kAny, false, "Precision of training; `auto`: bf16 with fp32 master weights where the processor has it, else fp32."},
+    {"model.max_tokens", AT(model.max_tokens), "", 8, 1e6, false, "Tokens of a window, special tokens included; at most the base model's own limit."},
+    {"model.long_texts", AT(model.long_texts), "windows|refuse", kAny, kAny, false, "A text that does not fit: read in overlapping windows, or refused. Either is counted; nothing is cut off."},
+    {"model.window_overlap", AT(model.window_overlap), "", 0, 1e6, false, "Tokens that two neighbouring windows share."},
+    {"model.window_pooling", AT(model.window_pooling), "mean|max", kAny, kAny, false, "How the windows' answers (logits) become one."},
+    {"model.pooling", AT(model.pooling), "auto|mean|first", kAny, kAny, false, "How a window's tokens become one vector; `auto`: as the base model was made for."},
+    {"model.pooler", AT(model.pooler), "", kAny, kAny, false, "Use the architecture's own pooler (with `pooling = \"first\"`)."},
+
+    {"lora.rank", AT(lora.rank), "", 0, 1024, false, "Rank of the adapters; 0: full fine-tuning."},
+    {"lora.alpha", AT(lora.alpha), "", 0, kMany, false, "Scale: the update is multiplied by alpha / rank."},
+    {"lora.dropout", AT(lora.dropout), "", 0, 0.9, false, "Dropout before the adapters."},
+    {"lora.targets", AT(lora.targets), "", kAny, kAny, false, "Adapted projections, of: query, key, value, attention.output.dense, intermediate.dense, output.dense."},
+
+    {"train.runs", AT(train.runs), "", 1, 1000, true, "Restarts with different seeds; the best on the tuning set is kept, the spread is shown."},
+    {"train.seed", AT(train.seed), "", 0, kMany, false, "Seed of the first restart."},
+    {"train.metric", AT(train.metric), "macro_f1|accuracy|loss", kAny, kAny, false, "Figure of the tuning set by which the epoch and the restart are chosen."},
+    {"train.tuning", AT(train.tuning), "fixed|rotate", kAny, kAny, false, "`fixed`: every restart is tuned on the tuning set. `rotate`: restart r is tuned on fold r of training + tuning (by patient, stratified) and trained on the rest."},
+    {"train.folds", AT(train.folds), "", 2, 100, false, "Folds of `tuning = \"rotate\"`."},
+    {"train.epochs", AT(train.epochs), "", 1, 10000, true, "Passes over the training set."},
+    {"train.patience", AT(train.patience), "", 0, 10000, false, "Epochs without a better tuning figure before a restart stops; 0: never."},
+    {"train.batch_reports", AT(train.batch_reports), "", 1, 65536, false, "Reports a step."},
+    {"train.even_steps", AT(train.even_steps), "", kAny, kAny, false, "Deal the shuffled reports into steps of like token count."},
+    {"train.learning_rate", AT(train.learning_rate), "", 0, 10, true, "Rate of the encoder's top layer after the warm-up."},
+    {"train.head_learning_rate", AT(train.head_learning_rate), "", 0, 10, false, "Rate of the classification head; 0: as `learning_rate`."},
+    {"train.schedule", AT(train.schedule), "linear|cosine|constant", kAny, kAny, false, "Course of the rate after the warm-up."},
+    {"train.warmup", AT(train.warmup), "", 0, 1, false, "Share of the steps over which the rate rises."},
+    {"train.layer_decay", AT(train.layer_decay), "", 0.01, 1, false, "Each layer's rate is this times that of the layer above it."},
+    {"train.weight_decay", AT(train.weight_decay), "", 0, 10, false, "AdamW's weight decay; not for biases and layer norms."},
+    {"train.beta1", AT(train.beta1), "", 0, 0.999999, false, "AdamW's first decay rate."},
+    {"train.beta2", AT(train.beta2), "", 0, 0.999999999, false, "AdamW's second decay rate."},
+    {"train.epsilon", AT(train.epsilon), "", 0, 1, false, "AdamW's epsilon."},
+    {"train.clip_norm", AT(train.clip_norm), "", 0, kMany, false, "Largest norm of the whole gradient; 0: not clipped."},
+    {"train.dropout", AT(train.dropout), "", 0, 0.9, false, "Dropout of hidden states."},
+    {"train.attention_dropout", AT(train.attention_dropout), "", 0, 0.9, false, "Dropout of attention probabilities."},
+    {"train.head_dropout", AT(train.head_dropout), "", 0, 0.9, false, "Dropout before the classification head."},
+    {"train.class_weights", AT(train.class_weights), "", 0, kMany, false, "Weights of the groups in the loss: \"none\", \"balanced\" (inverse to their size), or a list, one a label."},
+    {"train.label_smoothing", AT(train.label_smoothing), "", 0, 0.9, false, "Share of the target spread over all groups."},
+    {"train.freeze_embeddings", AT(train.freeze_embeddings), "", kAny, kAny, false, "Leave the token embeddings as they are."},
+    {"train.averaging", AT(train.averaging), "none|ema|last_epochs", kAny, kAny, false, "Average weights over training: an exponential moving average, or the mean of the last epochs."},
+    {"train.ema_decay", AT(train.ema_decay), "", 0, 0.999999, false, "Decay a step of `averaging = \"ema\"`."},
+    {"train.averaged_epochs", AT(train.averaged_epochs), "", 1, 10000, false, "Epochs of `averaging = \"last_epochs\"`."},
+
+    {"pretrain.passes", AT(pretrain.passes), "", 0, 10000, false, "Passes over the reports; 0: off."},
+    {"pretrain.rate", AT(pretrain.rate), "", 0, 10, false, "Rate after the warm-up."},
+    {"pretrain.mask_share", AT(pretrain.mask_share), "", 0.01, 0.9, false, "Share of the tokens to be guessed."},
+    {"pretrain.text", AT(pretrain.text), "whole|model-text", kAny, kAny, false, "The whole report, or what the classifier reads of it."},
+
+    {"ensemble.members", AT(ensemble.members), "best|all", kAny, kAny, true, "`best`: the best restart answers. `all`: the probabilities of all restarts are averaged."},
+    {"ensemble.tfidf", AT(ensemble.tfidf), "", kAny, kAny, true, "TF-IDF + logistic regression answers beside the encoder, as one more member."},
+    {"ensemble.weights", AT(ensemble.weights), "equal|tuned", kAny, kAny, false, "Weight of the TF-IDF member: as one restart, or chosen on the tuning set."},
+
+    {"tfidf.text", AT(tfidf.text), "model-text|whole", kAny, kAny, false, "What it reads: the model's text, or the whole report."},
+    {"tfidf.ngram_min", AT(tfidf.ngram_min), "", 1, 16, false, "Shortest character n-gram."},
+    {"tfidf.ngram_max", AT(tfidf.ngram_max), "", 1, 16, false, "Longest character n-gram."},
+    {"tfidf.min_reports", AT(tfidf.min_reports), "", 1, kMany, false, "n-grams of fewer reports are left out."},
+    {"tfidf.c", AT(tfidf.c), "", 0, kMany, false, "Inverse strength of the L2 penalty; 0: chosen on the tuning set."},
+
+    {"test.bootstrap", AT(test.bootstrap), "", 100, 1e7, false, "Resamples (over patients) of bootstrap intervals."},
+    {"test.seed", AT(test.seed), "", 0, kMany, false, "Their seed."},
+    {"test.confidence", AT(test.confidence), "", 0.5, 0.9999, false, "Confidence of the intervals."},
+    {"test.interval", AT(test.interval), "wilson|clopper-pearson", kAny, kAny, false, "Interval of proportions."},
+
+    {"predict.error_rate", AT(predict.error_rate), "", 0, 1, true, "Highest error rate wanted among answers that are given; less sure reports are marked `abstain`."},
+    {"predict.abstention", AT(predict.abstention), "observed|upper-bound", kAny, kAny, false, "What is held to that rate on the tuning set: the observed error rate, or its upper confidence bound."},
+    {"predict.precision", AT(predict.precision), "auto|fp32|bf16|int8", kAny, kAny, false, "Precision of answering."},
+
+    {"machine.threads", AT(machine.threads), "", 0, 4096, false, "Threads; 0: one a physical core."},
+};
+// clang-format on
+
+#undef AT
+
+}  // namespace
+
+bool SettingRow::is_table() const {
+  return std::holds_alternative<std::vector<FieldFilter>& (*)(Settings&)>(place) ||
+         std::holds_alternative<SamplingRule& (*)(Settings&)>(place);
+}
+
+std::span<const SettingRow> setting_rows() { return kRows; }
+std::span<const SettingSection> setting_sections() { return kSections; }
+
+}  // namespace gantry
