@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace gantry {
 namespace {
@@ -77,6 +78,14 @@ void FreshFolder::commit() {
   if (error) cannot_write(place_, error.value());
   committed_ = true;
   sync_folder(place_.has_parent_path() ? place_.parent_path() : fs::path("."));
+}
+
+void copy_file_synced(const fs::path& from, const fs::path& to) {
+  const MappedFile source(from);
+  AtomicFile out(to);
+  const auto bytes = source.bytes();
+  out.write(bytes.data(), bytes.size());
+  out.commit();
 }
 
 }  // namespace gantry

@@ -23,4 +23,7 @@ class FreshFolder {
   bool committed_ = false;
 };
 
+// Copies a file, fsynced, in pieces. Errors E0101, E0102.
+void copy_file_synced(const std::filesystem::path& from, const std::filesystem::path& to);
+
 }  // namespace gantry

@@ -269,30 +269,41 @@ std::vector<fs::path> ModelFolder::tokenizer_files() const {
 std::string ModelFolder::weights_hash() const { return hash_of_files(weights_.files()); }
 std::string ModelFolder::tokenizer_hash() const { return hash_of_files(tokenizer_files()); }
 
-void write_encoder_folder(const fs::path& path, const EncoderFolderContents& contents) {
-  FreshFolder folder(path);
+bool is_model_file(std::string_view file_name) {
+  return file_name == "config.json" || file_name == "model.safetensors.index.json" ||
+         file_name.ends_with(".safetensors") ||
+         std::find(kTokenizerFiles.begin(), kTokenizerFiles.end(), file_name) !=
+             kTokenizerFiles.end();
+}
+
+void fill_encoder_folder(const fs::path& folder, const EncoderFolderContents& contents) {
   ModelAbout about = contents.about;
   about.files.clear();
   const auto record = [&](const std::string& name) {
-    about.files[name] = sha256_of_file(folder.path() / name);
+    about.files[name] = sha256_of_file(folder / name);
   };
-  write_file_atomically(folder.path() / "config.json", contents.config_json);
+  write_file_atomically(folder / "config.json", contents.config_json);
   record("config.json");
   {
-    SafetensorsWriter writer(folder.path() / "model.safetensors", contents.tensors);
+    SafetensorsWriter writer(folder / "model.safetensors", contents.tensors);
     contents.append_tensors(writer);
     writer.commit();
   }
   record("model.safetensors");
   for (const fs::path& file : contents.copied_files) {
-    write_file_atomically(folder.path() / file.filename(), read_file(file));
+    copy_file_synced(file, folder / file.filename());
     record(file.filename().string());
   }
   for (const auto& [name, bytes] : contents.new_files) {
-    write_file_atomically(folder.path() / name, bytes);
+    write_file_atomically(folder / name, bytes);
     record(name);
   }
-  write_file_atomically(folder.path() / "gantry.json", model_about_json(about));
+  write_file_atomically(folder / "gantry.json", model_about_json(about));
+}
+
+void write_encoder_folder(const fs::path& path, const EncoderFolderContents& contents) {
+  FreshFolder folder(path);
+  fill_encoder_folder(folder.path(), contents);
   folder.commit();
 }
 

@@ -92,6 +92,10 @@ class ModelFolder {
 // "embeddings.LayerNorm.weight".
 std::string canonical_tensor_name(std::string_view stored);
 
+// Whether a file of this name belongs to an encoder folder: config.json, safetensors and index,
+// tokenizer files.
+bool is_model_file(std::string_view file_name);
+
 // A new encoder folder, made beside `path` and renamed into place when it is complete: after a
 // crash there is the whole folder or none. Error E0102; E0416 when `path` exists.
 struct EncoderFolderContents {
@@ -103,5 +107,8 @@ struct EncoderFolderContents {
   ModelAbout about;                                            // `files` is filled in by the writer
 };
 void write_encoder_folder(const std::filesystem::path& path, const EncoderFolderContents& contents);
+// The same into an empty folder that exists, without the renaming.
+void fill_encoder_folder(const std::filesystem::path& folder,
+                         const EncoderFolderContents& contents);
 
 }  // namespace gantry

