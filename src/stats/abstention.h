@@ -40,10 +40,14 @@ struct AbstentionThreshold {
   Estimate coverage;       // answered / all tuning cases, Wilson
   std::string rule;        // in words, for the report
 };
-// The lowest threshold (widest coverage) that meets the rule. Candidate thresholds are tried from
-// the strictest to the loosest and the search stops at the first that fails once the rule has been
-// met (fixed-sequence testing: Angelopoulos et al., "Learn then Test", 2021), so that the assurance
-// of kUpperBound holds for the chosen threshold and not only for one fixed beforehand.
+// The lowest threshold (widest coverage) that meets the rule.
+//
+// kUpperBound must hold for a threshold that was chosen by looking: thresholds are tried from the
+// strict one that answers a quarter of the cases (or as many as an error-free run of answers needs
+// to pass, when that is more) towards looser ones, and the search ends at the first that fails
+// (fixed-sequence testing: Angelopoulos et al., "Learn then Test", 2021). The starting point
+// depends on n and the rates alone, so the assurance holds at confidence_level for the chosen
+// threshold.
 AbstentionThreshold choose_abstention_threshold(std::span<const double> confidence,
                                                 std::span<const uint8_t> correct,
                                                 double stated_error_rate, AbstentionRule rule,

@@ -33,6 +33,8 @@ struct ReliabilityBin {
 std::vector<ReliabilityBin> reliability_bins(std::span<const double> probability,
                                              std::span<const uint8_t> happened, int bins,
                                              Binning binning = Binning::kEqualWidth);
+// The bin of each probability, in [0, bins).
+std::vector<int32_t> assign_bins(std::span<const double> probability, int bins, Binning binning);
 // Sum over bins of n_b / n * |observed - mean probability| (Naeini, AAAI 2015; Guo, ICML 2017).
 double expected_calibration_error(std::span<const ReliabilityBin> bins);
 double maximum_calibration_error(std::span<const ReliabilityBin> bins);
@@ -58,7 +60,8 @@ CalibrationLine calibration_line(std::span<const double> probability,
 
 // Temperature scaling (Guo et al., ICML 2017): the T > 0 that minimises the log loss of
 // softmax(logits / T) on a tuning set. logits is n x classes. Found by Newton's method on 1/T, in
-// which the loss is convex, kept in [1e-3, 1e3] (a separable set would drive T to 0).
+// which the loss is convex, kept in [1e-3, 1e3]. at_bound: the set is separable (or pure noise) and
+// says nothing about T; a caller should then keep T = 1.
 struct Temperature {
   double temperature = 1;
   double log_loss_before = 0, log_loss_after = 0;

@@ -47,8 +47,9 @@ struct ClassEvaluation {
   std::vector<ReliabilityBin> reliability;
 };
 
-// The same figures with each case counted 1 / sampling fraction times: what they would be at the
-// natural prevalence. Bootstrap over patients.
+// Proportions by bootstrap over patients, each case counted `weight` times. With weights of 1 /
+// sampling fraction: what the figures would be at the natural prevalence. Without weights: the same
+// proportions as above, with intervals that allow for several reports of one patient.
 struct WeightedEvaluation {
   ConfusionMatrix confusion{1};
   Estimate accuracy, balanced_accuracy, macro_f1;

@@ -18,13 +18,13 @@ double auc(std::span<const double> score, std::span<const uint8_t> positive,
            std::span<const double> weight = {});
 
 // The same with the interval of DeLong, DeLong and Clarke-Pearson (Biometrics 1988;44:837),
-// computed by midranks as in Sun and Xu (IEEE Signal Process Lett 2014;21:1389). By default the
-// interval is made on the logit scale (Pepe 2003, 5.2.3), which keeps it inside 0..1; with an area
-// of 0 or 1 the variance is 0 and the exact upper/lower bound is not known: the interval is then
-// not given.
-enum class AucScale { kLogit, kPlain };
+// computed by midranks as in Sun and Xu (IEEE Signal Process Lett 2014;21:1389). kPlain: area +- z
+// SE, cut to 0..1, as pROC prints it. kLogit: made on the logit scale (Pepe 2003, 5.2.3), better
+// near 1. With an area of 0 or 1, or fewer than two positives or negatives, the variance says
+// nothing: no interval.
+enum class AucScale { kPlain, kLogit };
 Estimate auc_delong(std::span<const double> score, std::span<const uint8_t> positive,
-                    double level = 0.95, AucScale scale = AucScale::kLogit);
+                    double level = 0.95, AucScale scale = AucScale::kPlain);
 
 struct AucComparison {
   Estimate first, second;  // plain scale

@@ -11,14 +11,9 @@
 #include <vector>
 
 #include "stats/sparse.h"
+#include "text/ngrams.h"
 
 namespace gantry {
-
-enum class NgramUnit {
-  kCharacter,        // code points of the whole text; runs of white space count as one blank
-  kCharacterInWord,  // code points within words, each word set between blanks ("char_wb")
-  kWord,             // runs of two or more letters, digits or underscores; joined by a blank
-};
 
 struct TfidfOptions {
   NgramUnit unit = NgramUnit::kCharacter;
@@ -33,11 +28,16 @@ class Tfidf {
  public:
   // Learns the vocabulary (in code point order) and the idf. `texts` are UTF-8.
   static Tfidf fit(std::span<const std::string> texts, const TfidfOptions& options = {});
+  Tfidf(Tfidf&&) = default;
+  Tfidf& operator=(Tfidf&&) = default;
+  Tfidf(const Tfidf&) = delete;  // a copy's keys would point into the original
   // A fitted one, from its stored parts (see ngram_classifier.h).
   Tfidf(TfidfOptions options, std::vector<std::string> vocabulary, std::vector<double> idf);
 
   SparseRow transform(std::string_view text) const;  // unknown n-grams are left out
+  SparseRow transform(const NgramText& text) const;
   SparseRows transform(std::span<const std::string> texts) const;
+  int32_t column_of(std::string_view ngram) const;  // -1: not in the vocabulary
 
   const TfidfOptions& options() const { return options_; }
   const std::vector<std::string>& vocabulary() const { return vocabulary_; }  // [columns]
@@ -47,7 +47,7 @@ class Tfidf {
   TfidfOptions options_;
   std::vector<std::string> vocabulary_;
   std::vector<double> idf_;
-  std::unordered_map<std::string_view, int32_t> column_;
+  std::unordered_map<std::string_view, int32_t> column_;  // keys point into vocabulary_
 };
 
 }  // namespace gantry

@@ -1,0 +1,290 @@
+#include "text/ngram_classifier.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "stats/calibration.h"
+#include "stats/confusion.h"
+
+namespace gantry {
+namespace {
+
+constexpr std::string_view kMagic = "GANTRY N-GRAM MODEL 1\n";
+constexpr size_t kHashBytes = 64;  // hexadecimal
+
+class Writer {
+ public:
+  template <typename T>
+  void number(T value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  void numbers(std::span<const double> values) {
+    number(static_cast<uint64_t>(values.size()));
+    bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+  }
+  void text(std::string_view value) {
+    number(static_cast<uint64_t>(value.size()));
+    bytes_.append(value);
+  }
+  std::string finish() && {
+    std::string all = std::string(kMagic) + bytes_;
+    return all + sha256_hex(all);
+  }
+
+ private:
+  std::string bytes_;
+};
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw Error("E0652", "n-gram model: " + why,
+              "Fit the baseline again with `gantry train`, or restore the file from a backup.");
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) {
+    if (bytes.size() < kMagic.size() + kHashBytes) refuse("the file is cut short");
+    if (!bytes.starts_with(kMagic)) refuse("not an n-gram model, or one of another version");
+    left_ = bytes.substr(0, bytes.size() - kHashBytes);
+    if (sha256_hex(left_) != bytes.substr(left_.size())) refuse("the checksum does not fit");
+    left_.remove_prefix(kMagic.size());
+  }
+  template <typename T>
+  T number() {
+    T value;
+    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    return value;
+  }
+  std::vector<double> numbers() {
+    const uint64_t n = number<uint64_t>();
+    if (n > left_.size() / sizeof(double)) refuse("a length is beyond the end");
+    std::vector<double> values(n);
+    const std::string_view bytes = take(n * sizeof(double));
+    if (n > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
+    for (double v : values) {
+      if (!std::isfinite(v)) refuse("a weight is not a number");
+    }
+    return values;
+  }
+  std::string text() { return std::string(take(number<uint64_t>())); }
+  bool at_end() const { return left_.empty(); }
+
+ private:
+  std::string_view take(uint64_t n) {
+    if (n > left_.size()) refuse("a length is beyond the end");
+    const std::string_view piece = left_.substr(0, n);
+    left_.remove_prefix(n);
+    return piece;
+  }
+  std::string_view left_;
+};
+
+// Score of one setting of C on texts apart from the training set.
+void score(const SparseRows& train, std::span<const int> labels, const SparseRows& held,
+           std::span<const int> held_labels, int classes, LogisticRegressionOptions options,
+           std::vector<double>& probability) {
+  const LogisticRegression model = LogisticRegression::fit(train, labels, classes, options);
+  for (int64_t r = 0; r < held.rows(); ++r) {
+    const std::vector<double> p = model.probabilities(held.row(r));
+    probability.insert(probability.end(), p.begin(), p.end());
+  }
+  GANTRY_CHECK(held.rows() == static_cast<int64_t>(held_labels.size()));
+}
+
+void add_choice(double c, int classes, std::span<const double> probability,
+                std::span<const int> truth, CChoice& choice) {
+  const TopLabel top = top_label(classes, probability, truth);
+  choice.c.push_back(c);
+  choice.log_loss.push_back(log_loss(classes, probability, truth));
+  choice.macro_f1.push_back(ConfusionMatrix::of(classes, truth, top.predicted).macro_f1());
+  if (choice.log_loss.back() < choice.log_loss[choice.chosen]) {
+    choice.chosen = choice.c.size() - 1;
+  }
+}
+
+// Fold of each group: the largest groups first, each to the fold with the fewest cases so far.
+std::vector<int> deal_groups(std::span<const int32_t> group, int folds) {
+  const int32_t groups = group.empty() ? 0 : *std::max_element(group.begin(), group.end()) + 1;
+  std::vector<int64_t> size(groups), load(folds);
+  for (int32_t g : group) {
+    GANTRY_CHECK(g >= 0);
+    ++size[g];
+  }
+  std::vector<int32_t> order(groups);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int32_t a, int32_t b) { return size[a] > size[b]; });
+  std::vector<int> fold(groups);
+  for (int32_t g : order) {
+    fold[g] = static_cast<int>(std::min_element(load.begin(), load.end()) - load.begin());
+    load[fold[g]] += size[g];
+  }
+  return fold;
+}
+
+}  // namespace
+
+NgramClassifier::NgramClassifier(Tfidf tfidf, LogisticRegression regression)
+    : tfidf_(std::move(tfidf)), regression_(std::move(regression)) {}
+
+NgramClassifier NgramClassifier::fit(std::span<const std::string> texts,
+                                     std::span<const int> labels, int classes,
+                                     const NgramClassifierOptions& options) {
+  Tfidf tfidf = Tfidf::fit(texts, options.tfidf);
+  LogisticRegression regression =
+      LogisticRegression::fit(tfidf.transform(texts), labels, classes, options.regression);
+  return NgramClassifier(std::move(tfidf), std::move(regression));
+}
+
+std::vector<double> NgramClassifier::logits(std::string_view text) const {
+  return regression_.logits(tfidf_.transform(text));
+}
+
+std::vector<double> NgramClassifier::probabilities(std::string_view text) const {
+  return regression_.probabilities(tfidf_.transform(text));
+}
+
+std::vector<NgramClassifier::Ngram> NgramClassifier::explain(std::string_view text, int c,
+                                                             size_t most) const {
+  std::vector<Ngram> ngrams;
+  for (const Contribution& part : contributions(regression_, tfidf_.transform(text), c)) {
+    ngrams.push_back({tfidf_.vocabulary()[part.column], part.value});
+  }
+  std::stable_sort(ngrams.begin(), ngrams.end(), [](const Ngram& a, const Ngram& b) {
+    return std::fabs(a.contribution) > std::fabs(b.contribution);
+  });
+  if (ngrams.size() > most) ngrams.resize(most);
+  return ngrams;
+}
+
+std::vector<double> NgramClassifier::contribution_by_byte(std::string_view text, int c) const {
+  const NgramText laid_out(text, tfidf_.options().unit, tfidf_.options().lower_case);
+  std::vector<double> share(tfidf_.vocabulary().size());
+  for (const Contribution& part : contributions(regression_, tfidf_.transform(laid_out), c)) {
+    share[part.column] = part.value;
+  }
+  const int shortest = tfidf_.options().shortest, longest = tfidf_.options().longest;
+  std::vector<int32_t> occurrences(share.size());
+  laid_out.for_each(shortest, longest, [&](std::string_view ngram, size_t, size_t) {
+    const int32_t column = tfidf_.column_of(ngram);
+    if (column >= 0) ++occurrences[column];
+  });
+  std::vector<double> by_byte(text.size());
+  laid_out.for_each(shortest, longest, [&](std::string_view ngram, size_t first, size_t last) {
+    const int32_t column = tfidf_.column_of(ngram);
+    if (column < 0) return;
+    const size_t begin = laid_out.units()[first].original_begin;
+    const size_t end = laid_out.units()[last - 1].original_end;
+    if (begin == end) return;  // an added blank alone
+    const double each = share[column] / occurrences[column] / static_cast<double>(end - begin);
+    for (size_t i = begin; i < end; ++i) by_byte[i] += each;
+  });
+  return by_byte;
+}
+
+std::string NgramClassifier::serialize() const {
+  Writer out;
+  const TfidfOptions& o = tfidf_.options();
+  out.number(static_cast<int32_t>(o.unit));
+  out.number(static_cast<int32_t>(o.shortest));
+  out.number(static_cast<int32_t>(o.longest));
+  out.number(o.min_documents);
+  for (bool flag : {o.lower_case, o.sublinear, o.smooth}) out.number(static_cast<uint8_t>(flag));
+  out.number(static_cast<uint64_t>(tfidf_.vocabulary().size()));
+  for (const std::string& ngram : tfidf_.vocabulary()) out.text(ngram);
+  out.numbers(tfidf_.idf());
+  out.number(static_cast<int32_t>(regression_.classes));
+  out.number(static_cast<int32_t>(regression_.iterations));
+  out.number(static_cast<uint8_t>(regression_.converged));
+  out.numbers(regression_.intercept);
+  out.numbers(regression_.weight);
+  return std::move(out).finish();
+}
+
+NgramClassifier NgramClassifier::parse(std::string_view bytes) {
+  Reader in(bytes);
+  TfidfOptions o;
+  const int32_t unit = in.number<int32_t>();
+  if (unit < 0 || unit > static_cast<int32_t>(NgramUnit::kWord)) refuse("an unknown n-gram unit");
+  o.unit = static_cast<NgramUnit>(unit);
+  o.shortest = in.number<int32_t>();
+  o.longest = in.number<int32_t>();
+  if (o.shortest < 1 || o.longest < o.shortest) refuse("impossible n-gram lengths");
+  o.min_documents = in.number<int64_t>();
+  for (bool* flag : {&o.lower_case, &o.sublinear, &o.smooth}) *flag = in.number<uint8_t>() != 0;
+  std::vector<std::string> vocabulary;
+  for (uint64_t left = in.number<uint64_t>(); left > 0; --left) vocabulary.push_back(in.text());
+  std::vector<double> idf = in.numbers();
+  if (idf.size() != vocabulary.size()) refuse("weights and vocabulary differ in size");
+
+  LogisticRegression regression;
+  regression.classes = in.number<int32_t>();
+  regression.iterations = in.number<int32_t>();
+  regression.converged = in.number<uint8_t>() != 0;
+  regression.features = static_cast<int64_t>(vocabulary.size());
+  regression.intercept = in.numbers();
+  regression.weight = in.numbers();
+  if (regression.classes < 1 ||
+      regression.intercept.size() != static_cast<size_t>(regression.classes) ||
+      regression.weight.size() != regression.intercept.size() * vocabulary.size() || !in.at_end()) {
+    refuse("weights and groups differ in size");
+  }
+  return NgramClassifier(Tfidf(o, std::move(vocabulary), std::move(idf)), std::move(regression));
+}
+
+CChoice choose_c(std::span<const std::string> texts, std::span<const int> labels,
+                 std::span<const int32_t> group, int classes, const NgramClassifierOptions& options,
+                 std::span<const double> candidates, int folds) {
+  GANTRY_CHECK(texts.size() == labels.size() && texts.size() == group.size() && folds >= 2);
+  const std::vector<int> fold = deal_groups(group, folds);
+  std::vector<std::vector<double>> probability(candidates.size());
+  std::vector<int> truth;  // in the order of the held-out cases
+  for (int f = 0; f < folds; ++f) {
+    std::vector<std::string> train_texts, held_texts;
+    std::vector<int> train_labels, held_labels;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const bool held = fold[group[i]] == f;
+      (held ? held_texts : train_texts).push_back(texts[i]);
+      (held ? held_labels : train_labels).push_back(labels[i]);
+    }
+    if (held_texts.empty()) continue;
+    const Tfidf tfidf = Tfidf::fit(train_texts, options.tfidf);
+    const SparseRows train = tfidf.transform(train_texts), held = tfidf.transform(held_texts);
+    truth.insert(truth.end(), held_labels.begin(), held_labels.end());
+    for (size_t c = 0; c < candidates.size(); ++c) {
+      LogisticRegressionOptions regression = options.regression;
+      regression.c = candidates[c];
+      score(train, train_labels, held, held_labels, classes, regression, probability[c]);
+    }
+  }
+  CChoice choice;
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    add_choice(candidates[c], classes, probability[c], truth, choice);
+  }
+  return choice;
+}
+
+CChoice choose_c_on_tuning(std::span<const std::string> texts, std::span<const int> labels,
+                           std::span<const std::string> tuning_texts,
+                           std::span<const int> tuning_labels, int classes,
+                           const NgramClassifierOptions& options,
+                           std::span<const double> candidates) {
+  const Tfidf tfidf = Tfidf::fit(texts, options.tfidf);
+  const SparseRows train = tfidf.transform(texts), tuning = tfidf.transform(tuning_texts);
+  CChoice choice;
+  for (double c : candidates) {
+    LogisticRegressionOptions regression = options.regression;
+    regression.c = c;
+    std::vector<double> probability;
+    score(train, labels, tuning, tuning_labels, classes, regression, probability);
+    add_choice(c, classes, probability, tuning_labels, choice);
+  }
+  return choice;
+}
+
+}  // namespace gantry
