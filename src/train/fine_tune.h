@@ -7,7 +7,7 @@
 // Each restart differs in its head, its order of reports and its dropout. A restart that was
 // interrupted (Ctrl-C, kill -9, power) goes on from its last checkpoint in `work_folder` to the
 // same bits; one that is finished is read back and not run again. A checkpoint belongs to the
-// settings, examples and weights it was made with; with others it is refused (E0606).
+// settings, examples and weights it was made with; with others it is refused (E0616).
 #pragma once
 
 #include <cstdint>
@@ -71,9 +71,9 @@ struct ModelDescription {
 class FineTuner {
  public:
   // `base` and the examples must outlive the tuner's constructor only. Reads the weights, plans
-  // the memory and measures the machine's ceiling. Errors: E0601 settings, E0602 a label or a
-  // token out of range, E0603 too few examples or a class missing from training, E0604 not enough
-  // memory (with what would make it fit).
+  // the memory and measures the machine's ceiling. Errors: E0611 settings, E0612 a label or a
+  // token out of range, E0613 too few examples or a class missing from training, E0614 an encoder
+  // that cannot be trained, E0601 not enough memory.
   FineTuner(const ModelFolder& base, FineTuneSettings settings, std::vector<Example> training,
             std::vector<Example> tuning, std::filesystem::path work_folder, ProgressSink sink = {});
   ~FineTuner();
@@ -91,7 +91,7 @@ class FineTuner {
                    const ModelDescription& description) const;
 
   // Logits of any examples by the chosen epoch of a finished restart, dropout off, in the precision
-  // of training: [examples.size() * classes]. Token ids outside the base's vocabulary: E0602.
+  // of training: [examples.size() * classes]. Token ids outside the base's vocabulary: E0612.
   std::vector<float> logits(int restart, const std::vector<Example>& examples);
 
   std::string precision() const;     // "bf16" or "fp32", as chosen

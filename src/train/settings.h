@@ -53,7 +53,7 @@ struct FineTuneSettings {
   LoraSettings lora;
   uint64_t seed = 1;
 
-  // Error E0601 naming the setting, its value and what is allowed.
+  // Error E0611 naming the setting, its value and what is allowed.
   void check() const;
   // All values, sorted keys: goes into the run identity and the checkpoint.
   std::string to_json() const;
