@@ -18,7 +18,7 @@ struct ImportReport {
     double encoding_confidence = 1;
     int64_t rows = 0, added = 0, unchanged = 0, new_versions = 0, rejected = 0;
     std::map<std::string, int64_t> rejected_by_reason;  // RejectedRow::code -> rows
-    int64_t private_use_characters = 0;                 // kept, and worth a word
+    std::map<uint32_t, uint64_t> private_use;           // code point -> times; kept in the text
     double seconds = 0;
   };
   std::vector<File> files;

@@ -8,13 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "records/date.h"
 #include "records/row_reader.h"
 
 namespace gantry {
 
 // Which column holds what. Each entry is a list of candidate names: the first that the file has is
-// used. Names are compared without regard to case, width (NFKC) and surrounding space. An empty
-// list means: not in these data. A column used for none of these is kept in fields_json.
+// used. Names are compared without regard to case, width (NFKC), spaces, hyphens and underscores.
+// An empty list means: not in these data. A list of one name is a promise: a CSV without that
+// column is refused (E0205). A column used for none of these is kept in fields_json.
 struct ColumnMap {
   std::vector<std::string> id, patient, source, date, label;
   std::vector<std::string> text;                             // the whole report
@@ -51,10 +53,5 @@ class RecordReader {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-// "YYYY-MM-DD" for 2023-04-05, 2023/4/5, 2023.4.5, 20230405, 2023年4月5日, 令和5年4月5日,
-// 令和元年5月1日, R5.4.5, H30/04/01, each in full or half width and with a time of day behind;
-// "" when it is none of these or no day of the calendar (2023-02-29, 昭和65年, 平成31年5月1日).
-std::string parse_date(std::string_view text);
 
 }  // namespace gantry

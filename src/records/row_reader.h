@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -78,9 +79,10 @@ class RowReader {
   };
   const About& about() const { return about_; }
 
-  virtual int64_t bytes_read() const = 0;              // of the file, so far
-  virtual int64_t private_use_characters() const = 0;  // characters of a hospital's own, kept
-  virtual std::string sha256() = 0;                    // of the whole file; call after Next::end
+  virtual int64_t bytes_read() const = 0;  // of the file, so far
+  // A hospital's own characters (U+E000 to U+F8FF) met so far, with their counts. They are kept.
+  virtual const std::map<uint32_t, uint64_t>& private_use() const = 0;
+  virtual std::string sha256() = 0;  // of the whole file; call after Next::end
 
  protected:
   Row row_;

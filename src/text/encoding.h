@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,7 +51,9 @@ class Decoder {
   // Appends UTF-8 to `out` and what was bad to `bad`. `last`: the stream ends here.
   void decode(std::string_view bytes, bool last, std::string& out, std::vector<Bad>& bad);
 
-  uint64_t private_use_characters() const;  // seen so far, U+E000 to U+F8FF; kept
+  // Private-use characters (U+E000 to U+F8FF: a hospital's own glyphs) seen so far, with their
+  // counts. They are kept in the text.
+  const std::map<uint32_t, uint64_t>& private_use() const;
 
  private:
   struct State;
