@@ -172,7 +172,7 @@ fs::path Shelf::add(const fs::path& folder, std::string name, bool link,
   if (fs::exists(fs::symlink_status(place))) {
     throw Error("E0416", place.string() + ": exists already", "Choose another name.");
   }
-  const VerifyReport report = verify(folder.string(), progress);
+  const VerifyReport report = verify_model_folder(folder, progress);
   if (!report.good()) {
     throw Error("E0427", folder.string() + " was not added: " + report.failed.front(),
                 "Correct the folder; `gantry model verify FOLDER` lists everything.");

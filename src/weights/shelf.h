@@ -67,6 +67,10 @@ struct VerifyReport {
   bool good() const { return failed.empty(); }
 };
 
+// Hashes of every file that gantry.json lists, tensor names and shapes, NaN scan, tokenizer against
+// vocabulary.
+VerifyReport verify_model_folder(const std::filesystem::path& folder, const ProgressSink& progress);
+
 class Shelf {
  public:
   Shelf(std::filesystem::path folder, std::vector<KnownModel> known);
@@ -88,7 +92,6 @@ class Shelf {
   std::filesystem::path find(std::string_view name_or_path) const;
 
   ModelFacts inspect(std::string_view name_or_path) const;
-  // Hashes of every file, tensor names and shapes, NaN scan, tokenizer against vocabulary.
   VerifyReport verify(std::string_view name_or_path, const ProgressSink& progress) const;
 
   // Puts a copy of a model folder (or a link to it) on the shelf after checking it. Errors of

@@ -168,8 +168,7 @@ ModelFacts Shelf::inspect(std::string_view name_or_path) const {
   return facts;
 }
 
-VerifyReport Shelf::verify(std::string_view name_or_path, const ProgressSink& progress) const {
-  const fs::path path = find(name_or_path);
+VerifyReport verify_model_folder(const fs::path& path, const ProgressSink& progress) {
   VerifyReport report;
   ModelAbout about;
   check(report, "gantry.json: read", [&] { about = about_in(path); });
@@ -184,6 +183,10 @@ VerifyReport Shelf::verify(std::string_view name_or_path, const ProgressSink& pr
   check(report, "tokenizer: fits the vocabulary",
         [&] { Tokenizer::open(path)->check_fits(folder.config().vocab_size); });
   return report;
+}
+
+VerifyReport Shelf::verify(std::string_view name_or_path, const ProgressSink& progress) const {
+  return verify_model_folder(find(name_or_path), progress);
 }
 
 }  // namespace gantry
