@@ -18,6 +18,8 @@
 namespace gantry {
 
 struct Record;
+class OpenReport;
+class SectionTable;
 class Store;
 
 enum class CaseSet : int8_t {
@@ -31,8 +33,9 @@ std::string_view set_name(CaseSet set);  // "training"
 
 struct Case {
   std::string id, source;
-  std::string patient;   // key of the patient: the id, with the source before it where ids are not
-                         // shared between sources; the report's own key where none is given
+  std::string patient;  // key of the patient: the id, with the source before it where ids are not
+                        // shared between sources; the report's own key where none is given
+  bool patient_known = true;
   std::string date;      // YYYY-MM-DD or ""
   std::string text;      // what the model reads: NFKC, white space cleaned, tags and joiners in it
   std::string original;  // the whole report as it came
@@ -44,7 +47,8 @@ struct Case {
   CaseSet set = CaseSet::kNone;
   int fold = -1;                 // of training + tuning, 0 ... folds-1
   double sampling_fraction = 1;  // share of this case's group in its set that was kept
-  std::string dropped;           // why it is in no set, or ""
+  std::string dropped_at;        // the step of the flow that dropped it ("keywords"), or ""
+  std::string dropped;           // why, for people
   std::string hash;              // of the record
   std::string fields_json;       // all other columns
 };
@@ -65,6 +69,13 @@ struct SplitCheck {
   std::string sentence() const;
 };
 
+// How many of the cohort's cases had each section that the model reads.
+struct SectionCounts {
+  int64_t cases = 0;
+  std::map<std::string, int64_t> found;  // by section
+  int64_t whole_text_used = 0;
+};
+
 struct SetCounts {
   int64_t reports = 0, patients = 0;
   std::map<std::string, int64_t> per_label;         // as used
@@ -78,6 +89,7 @@ struct Cases {
   std::map<std::string, SetCounts> sets;  // by set_name
   std::string method;                     // "date", "source" or "share"
   SplitCheck check;
+  SectionCounts sections;
   std::string data_hash, split_hash;
   bool reused = false;             // the stored split fitted
   std::vector<std::string> notes;  // said to the user: remade, cases set aside, ids missing, ...
@@ -91,14 +103,18 @@ class CaseMaker {
  public:
   explicit CaseMaker(const Settings& settings);
   ~CaseMaker();
-  // `dropped` says why when settings.sections.missing is "set-aside" and a required section is
-  // missing, or when no text is left; the case cannot be answered then.
+  // `dropped_at` is "sections" or "text" when settings.sections.missing is "set-aside" and a
+  // required section is missing, or when no text is left, and `dropped` says so; such a case cannot
+  // be answered.
   Case make(const Record& record) const;
+  Case make(OpenReport& report) const;
   // The text as the model sees it: NFKC, control characters and runs of white space cleaned.
   static std::string model_text(std::string_view original);
+  const SectionTable& table() const;
 
  private:
   struct State;
+  void write_text(OpenReport& report, Case& out) const;
   std::unique_ptr<State> state_;
 };
 

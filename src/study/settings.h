@@ -43,6 +43,8 @@ struct Settings {
   struct Study {
     std::string name;                      // shown in the report
     std::string task = "bone-metastasis";  // or "task.toml" in the study's folder
+    bool synthetic = false;                // the data are made up: said on every page of the report
+    std::string data_note;                 // what the data are, for the report's readers
   } study;
 
   // Which column of the data holds what: candidates, the first one present wins; empty: none.

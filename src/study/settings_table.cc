@@ -34,6 +34,9 @@ const SettingRow kRows[] = {
     {"study.name", AT(study.name), "", kAny, kAny, true, "Name of the study, shown in the report."},
     {"study.task", AT(study.task), "", kAny, kAny, true, "The task: a name (`tasks/NAME.toml` of the program) or a task file in the study's folder. Its defaults hold for every setting that is not given here."},
 
+    {"study.synthetic", AT(study.synthetic), "", kAny, kAny, true, "The reports are synthetic: said on every page of the report."},
+    {"study.data_note", AT(study.data_note), "", kAny, kAny, true, "What the data are, in a sentence for the report's readers."},
+
     {"columns.id", AT(columns.id), "", kAny, kAny, true, "The report's number, unique within its source."},
     {"columns.patient", AT(columns.patient), "", kAny, kAny, true, "The patient's number. Without one every report counts as its own patient, which is said."},
     {"columns.source", AT(columns.source), "", kAny, kAny, true, "The hospital or department. Without one it is the stem of the file's name."},

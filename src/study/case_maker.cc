@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "study/case_making.h"
+#include "study/data_folder.h"
+#include "text/normalize.h"
+
+namespace gantry {
+namespace {
+
+// White space and controls of NFKC text, as the length in bytes of the sequence at `at`; 0: none.
+// NFKC has already made blanks of U+00A0, U+2000..U+200A, U+202F, U+205F and U+3000.
+size_t blank_at(std::string_view text, size_t at) {
+  unsigned char c = static_cast<unsigned char>(text[at]);
+  if (c <= 0x20 || c == 0x7f) return 1;
+  std::string_view rest = text.substr(at);
+  if (rest.starts_with("\xC2") && rest.size() >= 2 &&
+      static_cast<unsigned char>(rest[1]) < 0xA0)  // U+0080..U+009F
+    return 2;
+  if (rest.starts_with("\xE2\x80\xA8") || rest.starts_with("\xE2\x80\xA9")) return 3;
+  return 0;
+}
+
+// Characters that show nothing and only split words: zero-width space and joiners, direction marks,
+// soft hyphen, byte order mark.
+size_t invisible_at(std::string_view text, size_t at) {
+  std::string_view rest = text.substr(at);
+  if (rest.starts_with("\xC2\xAD")) return 2;
+  if (rest.starts_with("\xEF\xBB\xBF") || rest.starts_with("\xE2\x81\xA0")) return 3;
+  if (rest.size() >= 3 && rest.starts_with("\xE2\x80")) {
+    unsigned char last = static_cast<unsigned char>(rest[2]);
+    if ((last >= 0x8B && last <= 0x8F) || (last >= 0xAA && last <= 0xAE)) return 3;
+  }
+  return 0;
+}
+
+std::string field_value(const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_null() ? "" : value.dump();
+}
+
+}  // namespace
+
+std::string CaseMaker::model_text(std::string_view original) {
+  std::string text = nfkc(original), out;
+  out.reserve(text.size());
+  bool blank = false, line = false;  // pending white space, and whether it holds a line break
+  for (size_t at = 0; at < text.size();) {
+    if (size_t n = invisible_at(text, at); n > 0) {
+      at += n;
+    } else if (size_t white = blank_at(text, at); white > 0) {
+      blank = true;
+      line = line || text[at] == '\n' || text[at] == '\r' || white == 3;
+      at += white;
+    } else {
+      if (blank && !out.empty()) out += line ? '\n' : ' ';
+      blank = line = false;
+      out += text[at++];
+    }
+  }
+  return out;
+}
+
+struct CaseMaker::State {
+  Settings settings;
+  SectionTable table;
+};
+
+CaseMaker::CaseMaker(const Settings& settings)
+    : state_(new State{settings, SectionTable::load(data_file("tasks/headings.toml"))}) {}
+CaseMaker::~CaseMaker() = default;
+
+const SectionTable& CaseMaker::table() const { return state_->table; }
+
+Case CaseMaker::make(const Record& record) const {
+  OpenReport report(record, state_->table);
+  return make(report);
+}
+
+Case CaseMaker::make(OpenReport& report) const {
+  const Settings& settings = state_->settings;
+  const Record& record = report.record();
+  Case out;
+  out.id = record.id;
+  out.source = record.source;
+  out.date = record.date;
+  out.patient_known = !record.patient.empty();
+  out.patient = patient_key(record, settings);
+  out.answer = record.label;
+  const auto& values = settings.labels.values;
+  if (auto at = std::find(values.begin(), values.end(), record.label); at != values.end())
+    out.label = static_cast<int>(at - values.begin());
+  out.hash = record.hash;
+  out.fields_json = record.fields_json;
+  out.original = report.whole();
+  write_text(report, out);
+  return out;
+}
+
+void CaseMaker::write_text(OpenReport& report, Case& out) const {
+  const Settings::Sections& sections = state_->settings.sections;
+  std::string text;
+  auto append = [&](const std::string& tag, const std::string& body) {
+    if (body.empty()) return;
+    if (!text.empty()) text += sections.joiner;
+    text += tag + body;
+  };
+  if (!sections.fields.empty()) {
+    auto fields = nlohmann::json::parse(report.record().fields_json, nullptr, false);
+    for (const std::string& name : sections.fields)
+      if (fields.is_object() && fields.contains(name))
+        append(model_text(name) + ": ", model_text(field_value(fields[name])));
+  }
+  std::string before_sections = text;
+  bool required_missing = false, any = false;
+  for (size_t i = 0; i < sections.use.size(); ++i) {
+    const std::string& kind = sections.use[i];
+    out.sections.push_back(report.section(kind));
+    std::string body = model_text(out.sections.back());
+    any = any || !body.empty();
+    append(sections.tags.empty() ? "" : sections.tags[i], body);
+    if (!body.empty()) continue;
+    out.missing_sections.push_back(kind);
+    required_missing =
+        required_missing || std::find(sections.required.begin(), sections.required.end(), kind) !=
+                                sections.required.end();
+  }
+  if (required_missing && sections.missing == "set-aside") {
+    out.dropped_at = "sections";
+    out.dropped = "section not found: " + out.missing_sections.front();
+    for (size_t i = 1; i < out.missing_sections.size(); ++i)
+      out.dropped += ", " + out.missing_sections[i];
+    return;
+  }
+  if (required_missing || !any) {
+    text = before_sections;
+    append("", model_text(report.whole()));
+    out.whole_text_used = true;
+  }
+  if (model_text(report.whole()).empty()) {
+    out.dropped_at = "text";
+    out.dropped = "no text";
+  }
+  out.text = std::move(text);
+}
+
+std::string patient_key(const Record& record, const Settings& settings) {
+  if (record.patient.empty()) return record.source + "/" + record.id + " (report)";
+  if (settings.split.patients_shared_between_sources) return record.patient;
+  return record.source + "/" + record.patient;
+}
+
+}  // namespace gantry
