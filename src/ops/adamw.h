@@ -11,7 +11,7 @@
 namespace gantry {
 
 struct AdamW {
-  float beta1 = 0.9f, beta2 = 0.999f, eps = 1e-8f;
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   int64_t step = 1;  // t, from 1
   float gradient_scale =
       1;  // every gradient is multiplied by this first (from clipping or accumulation)

@@ -20,7 +20,4 @@ void activation_forward(Activation a, In<T> x, const float* bias, Matrix<T> y);
 template <typename T>
 void activation_backward(Activation a, In<T> x, const float* bias, In<T> dy, Matrix<T> dx);
 
-float activation_value(Activation a, float x);  // one element, the plain C++ definition
-float activation_derivative(Activation a, float x);
-
 }  // namespace gantry

@@ -38,9 +38,9 @@ template <typename T>
 struct LayerNormGradients {
   Matrix<T> residual = {};  // [rows, H] dL/dx: the gradient of the residual
   Matrix<T> branch = {};    // [rows, H] that of the branch, dropout applied; may be empty where
-                          // dropout is off (it is then the same as residual); may be dy itself
-  float* gamma = nullptr;  // [H] or null
-  float* beta = nullptr;   // [H] or null
+                            // dropout is off (it is then the same as residual); may be dy itself
+  float* gamma = nullptr;   // [H] or null
+  float* beta = nullptr;    // [H] or null
   float* bias =
       nullptr;  // [H] or null: column sums of branch, the gradient of the linear layer before
   bool accumulate = false;  // gamma, beta, bias: += instead of =

@@ -7,7 +7,7 @@
 namespace gantry {
 
 struct bf16 {
-  uint16_t bits = 0;
+  uint16_t bits;
 };
 static_assert(sizeof(bf16) == 2);
 

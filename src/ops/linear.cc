@@ -1,0 +1,207 @@
+#include "ops/linear.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/threads.h"
+#include "ops/dispatch.h"
+#include "ops/linear_kernels.h"
+#include "ops/scratch.h"
+
+namespace gantry {
+namespace {
+
+template <typename T>
+const LinearTable<T>& table() {
+  if constexpr (std::is_same_v<T, bf16>) {
+    if (bf16_dot()) return linear_table_avx512_pairs();
+  }
+  return pick(isa_portable::kLinearTable<false, T>, linear_table_avx2<T>(),
+              linear_table_avx512<T>());
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Splits a grid of rows x cols units into a x b parts, a * b <= threads: the largest part is as
+// small as it can be, and of equal ones that with the shortest sides is taken (each side of a part
+// is packed by its thread).
+struct Grid {
+  int64_t rows = 1, cols = 1;
+};
+Grid split_grid(int64_t rows, int64_t cols, double row_cost, double col_cost) {
+  const int64_t threads = thread_count();
+  Grid best;
+  double best_cost = -1;
+  for (int64_t a = 1; a <= std::min(threads, rows); ++a) {
+    const int64_t b = std::max<int64_t>(1, std::min(threads / a, cols));
+    const double r = static_cast<double>(ceil_div(rows, a)),
+                 c = static_cast<double>(ceil_div(cols, b));
+    const double cost = r * c + row_cost * r + col_cost * c;
+    if (best_cost < 0 || cost < best_cost) {
+      best_cost = cost;
+      best = {a, b};
+    }
+  }
+  return best;
+}
+
+template <typename Body>
+void for_grid(Grid grid, int64_t rows, int64_t cols, const Body& body) {
+  parallel_for(grid.rows * grid.cols, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t r = i / grid.cols, c = i % grid.cols;
+      body(rows * r / grid.rows, rows * (r + 1) / grid.rows, cols * c / grid.cols,
+           cols * (c + 1) / grid.cols);
+    }
+  });
+}
+
+template <typename T>
+void pack_weight(const LinearTable<T>& kernels, const WeightSource& w, float* panels) {
+  parallel_for(ceil_div(w.n, kernels.panel_columns), 1,
+               [&](int64_t begin, int64_t end) { kernels.pack(w, begin, end, panels); });
+}
+
+template <typename T>
+void multiply(const LinearTable<T>& kernels, Matrix<const T> x, const float* panels, int64_t n,
+              const LinearEpilogue<T>& epilogue) {
+  const LinearRowsCall<T> call{x, panels, n, epilogue};
+  const int64_t blocks = ceil_div(x.rows, kernels.block_rows);
+  const int64_t count = ceil_div(n, kernels.panel_columns);
+  // A second column of parts packs the same rows again: about a panel's worth of a product in 16.
+  const Grid grid = split_grid(blocks, count, 1.0 / 16, 0);
+  for_grid(grid, blocks, count, [&](int64_t r0, int64_t r1, int64_t p0, int64_t p1) {
+    kernels.rows(call, r0 * kernels.block_rows, std::min(x.rows, r1 * kernels.block_rows), p0, p1);
+  });
+}
+
+}  // namespace
+
+template <typename T>
+struct Linear<T>::Impl {
+  struct Free {
+    void operator()(float* p) const { std::free(p); }
+  };
+  int64_t in, out;
+  Use use;
+  const float* master = nullptr;  // kTrain
+  int64_t ld = 0;
+  std::unique_ptr<float, Free> owned;
+  float* panels = nullptr;                     // kInfer
+  const LinearTable<T>* packed_for = nullptr;  // kInfer: the kernels that the panels are for
+};
+
+template <typename T>
+int64_t Linear<T>::storage_bytes(int64_t in, int64_t out, Use use) {
+  if (use == kTrain) return 0;
+  const auto& kernels = table<T>();
+  return ceil_div(out, kernels.panel_columns) * kernels.panel_words(in) * 4;
+}
+
+template <typename T>
+Linear<T>::Linear(int64_t in, int64_t out, Use use, void* storage)
+    : impl_(new Impl{.in = in, .out = out, .use = use}) {
+  GANTRY_CHECK(in > 0 && out > 0);
+  if (use == kTrain) return;
+  impl_->panels = static_cast<float*>(storage);
+  if (!storage) {
+    impl_->owned.reset(static_cast<float*>(
+        std::aligned_alloc(64, static_cast<size_t>(storage_bytes(in, out, use)))));
+    GANTRY_CHECK(impl_->owned != nullptr);
+    impl_->panels = impl_->owned.get();
+  }
+}
+template <typename T>
+Linear<T>::~Linear() = default;
+template <typename T>
+Linear<T>::Linear(Linear&&) noexcept = default;
+template <typename T>
+Linear<T>& Linear<T>::operator=(Linear&&) noexcept = default;
+
+template <typename T>
+int64_t Linear<T>::in() const {
+  return impl_->in;
+}
+template <typename T>
+int64_t Linear<T>::out() const {
+  return impl_->out;
+}
+
+template <typename T>
+void Linear<T>::pack(const float* weight, int64_t ld) {
+  impl_->ld = ld ? ld : impl_->in;
+  if (impl_->use == kTrain) {
+    impl_->master = weight;
+    return;
+  }
+  const auto& kernels = table<T>();
+  pack_weight(kernels, {weight, impl_->ld, true, impl_->in, impl_->out}, impl_->panels);
+  impl_->packed_for = &kernels;
+}
+
+template <typename T>
+void Linear<T>::forward(In<T> x, const LinearForward<T>& how, Matrix<T> y) const {
+  GANTRY_CHECK(x.cols == impl_->in && y.cols == impl_->out && x.rows == y.rows);
+  GANTRY_CHECK(how.pre_activation.empty() ||
+               (how.pre_activation.rows == y.rows && how.pre_activation.cols == y.cols));
+  GANTRY_CHECK(how.residual.empty() ||
+               (how.residual.rows == y.rows && how.residual.cols == y.cols));
+  const auto& kernels = table<T>();
+  const float* panels = impl_->panels;
+  if (impl_->use == kTrain) {
+    GANTRY_CHECK_MSG(impl_->master, "pack() was not called");
+    float* packed = scratch<float>(
+        Slot::kPanel, ceil_div(impl_->out, kernels.panel_columns) * kernels.panel_words(impl_->in));
+    pack_weight(kernels, {impl_->master, impl_->ld, true, impl_->in, impl_->out}, packed);
+    panels = packed;
+  } else {
+    GANTRY_CHECK_MSG(impl_->packed_for == &kernels, "packed for other kernels, or not at all");
+  }
+  multiply<T>(kernels, x, panels, impl_->out,
+              {.bias = how.bias,
+               .activation = how.activation,
+               .pre = how.pre_activation,
+               .add = how.residual,
+               .y = y});
+}
+
+template <typename T>
+void Linear<T>::backward_data(In<T> dy, const LinearBackwardData<T>& how, Matrix<T> dx) const {
+  GANTRY_CHECK(dy.cols == impl_->out && dx.cols == impl_->in && dy.rows == dx.rows);
+  GANTRY_CHECK(how.activation == Activation::kNone ||
+               (how.pre_activation.rows == dx.rows && how.pre_activation.cols == dx.cols));
+  GANTRY_CHECK(how.add.empty() || (how.add.rows == dx.rows && how.add.cols == dx.cols));
+  GANTRY_CHECK_MSG(impl_->use == kTrain && impl_->master, "needs kTrain and pack()");
+  const auto& kernels = table<T>();
+  float* packed = scratch<float>(
+      Slot::kPanel, ceil_div(impl_->in, kernels.panel_columns) * kernels.panel_words(impl_->out));
+  pack_weight(kernels, {impl_->master, impl_->ld, false, impl_->out, impl_->in}, packed);
+  const Matrix<const T>& pre = how.pre_activation;
+  multiply<T>(kernels, dy, packed, impl_->in,
+              {.activation = how.activation,
+               .backward = true,
+               .pre = {const_cast<T*>(pre.data), pre.rows, pre.cols, pre.ld},  // only read
+               .add = how.add,
+               .y = dx});
+}
+
+template <typename T>
+void linear_backward_weight(In<T> dy, Matrix<const T> x, float* dw, float* db, bool accumulate) {
+  GANTRY_CHECK(dy.rows == x.rows && dw != nullptr);
+  const auto& kernels = table<T>();
+  const LinearWeightCall<T> call{dy, x, dw, db, accumulate};
+  const int64_t blocks = ceil_div(dy.cols, kernels.block_rows);
+  const int64_t count = ceil_div(x.cols, kernels.panel_columns);
+  const Grid grid = split_grid(blocks, count, 1.0 / 4, 1.0 / 2);
+  for_grid(grid, blocks, count, [&](int64_t r0, int64_t r1, int64_t p0, int64_t p1) {
+    kernels.weight(call, r0 * kernels.block_rows, std::min(dy.cols, r1 * kernels.block_rows), p0,
+                   p1);
+  });
+}
+
+template class Linear<float>;
+template class Linear<bf16>;
+template void linear_backward_weight<float>(In<float>, Matrix<const float>, float*, float*, bool);
+template void linear_backward_weight<bf16>(In<bf16>, Matrix<const bf16>, float*, float*, bool);
+
+}  // namespace gantry
