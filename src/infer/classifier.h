@@ -30,9 +30,9 @@ struct ClassifierInfo {
   std::string prefix;
   std::string name;
   double temperature = 1;
-  int max_tokens = 0;  // of one window, special tokens included
-  Precision precision = Precision::fp32;
-  std::string gantry_json;  // the whole gantry.json, "{}" when there is none
+  int max_tokens = 0;                     // of one window, special tokens included
+  Precision precision = Precision::fp32;  // as chosen, never automatic
+  std::string classifier_json;            // the whole classifier.json, "{}" when there is none
 };
 
 class Classifier {

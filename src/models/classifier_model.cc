@@ -23,10 +23,13 @@ class ClassifierModelOf final : public ClassifierModel {
   }
 
   void bind(const Arena& arena, const float* weights) override {
-    weights_ = weights;
     encoder_.bind(arena, weights);
     head_.bind(arena, weights);
     dlogits_ = arena.matrix<float>(dlogits_tensor_);
+  }
+
+  void use_word_table(const float* words, int64_t rows) override {
+    encoder_.use_word_table(words, rows);
   }
 
   void pack(bool frozen_too) override {
@@ -61,7 +64,7 @@ class ClassifierModelOf final : public ClassifierModel {
       for (int64_t c = 0; c < dlogits.cols; ++c) dlogits.row(r)[c] = r == 0 && c == label;
     backward(step, objective, dlogits, {.from = table_.size()}, true);
     const Matrix<float> dinput = encoder_.input_gradient();
-    const float* words = weights_ + table_.embedding().word;
+    const float* words = encoder_.word_table();
     for (int64_t t = 0; t < step.live(); ++t) {
       const float* word = words + step.ids[static_cast<size_t>(t)] * hidden_;
       double sum = 0;
@@ -104,7 +107,6 @@ class ClassifierModelOf final : public ClassifierModel {
   Encoder<T> encoder_;
   ClassificationHead head_;
   int64_t hidden_ = 0;
-  const float* weights_ = nullptr;
   int dlogits_tensor_ = -1;
   Matrix<float> dlogits_;
 };

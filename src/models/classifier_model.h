@@ -47,6 +47,8 @@ class ClassifierModel {
   virtual ~ClassifierModel() = default;
 
   virtual void bind(const Arena& arena, const float* weights) = 0;
+  // Takes word embeddings from `words` [rows, H], not from `weights`.
+  virtual void use_word_table(const float* words, int64_t rows) = 0;
   // After the weights changed. frozen_too: also those that LoRA leaves as they are.
   virtual void pack(bool frozen_too) = 0;
   // [reports, classes], dropout off. Valid until the next call.

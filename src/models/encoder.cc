@@ -190,13 +190,19 @@ LayerNormWeights Encoder<T>::norm(int64_t gamma, int64_t beta) const {
 }
 
 template <typename T>
+void Encoder<T>::use_word_table(const float* words, int64_t rows) {
+  words_ = words;
+  word_rows_ = rows;
+}
+
+template <typename T>
 EmbeddingTables Encoder<T>::tables() const {
   const EmbeddingOffsets& e = table_.embedding();
   const int64_t h = config_.hidden_size;
-  return {.word = weight(e.word),
+  return {.word = words_ ? words_ : weight(e.word),
           .position = weight(e.position),
           .type = weight(e.type),
-          .words = (e.position - e.word) / h,
+          .words = words_ ? word_rows_ : (e.position - e.word) / h,
           .positions = config_.max_position_embeddings,
           .types = config_.type_vocab_size};
 }

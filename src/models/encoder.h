@@ -46,6 +46,9 @@ class Encoder {
           const StepCapacity& capacity, bool training, TensorSpecs& specs);
   // `weights` (table.size() floats) must outlive the encoder.
   void bind(const Arena& arena, const float* weights);
+  // Takes word embeddings from `words` [rows, H] (a mapped file), not from the flat array.
+  void use_word_table(const float* words, int64_t rows);
+  const float* word_table() const { return tables().word; }
   // After the weights changed. frozen_too: also those of depths that are frozen under LoRA.
   void pack(bool frozen_too);
 
@@ -91,6 +94,8 @@ class Encoder {
   bool training_;
   Activation activation_;
   const float* weights_ = nullptr;
+  const float* words_ = nullptr;
+  int64_t word_rows_ = 0;
 
   std::vector<BlockTensors> block_tensors_;
   int embedded_tensor_ = -1, branch_tensor_ = -1, embedding_mean_tensor_ = -1,

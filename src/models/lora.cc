@@ -43,6 +43,7 @@ AdaptedLinear<T>::AdaptedLinear(std::string name, int64_t in, int64_t out, int64
     adapter.low_gradient_tensor =
         specs.add(name + " low gradient", {rows, rank_}, DTypeOf<T>::value, "activations");
     adapter.scaled_b.resize(static_cast<size_t>(columns * rank_));
+    adapter.b_gradient.resize(adapter.scaled_b.size());
     adapters_.push_back(std::move(adapter));
   }
   if (!adapters_.empty() && training)
@@ -121,11 +122,11 @@ void AdaptedLinear<T>::backward_weight(In<T> dy, In<T> x, const Dropout& drop,
     if (!gradients.at(adapter.offsets.a)) continue;
     linear_backward_weight<T>(dlow, input, gradients.at(adapter.offsets.a), nullptr,
                               gradients.accumulate);
-    // y uses (alpha / r) B, so dB is that times the product; scaled_b is free until pack().
-    linear_backward_weight<T>(dcolumns, low, adapter.scaled_b.data(), nullptr, false);
+    // y uses (alpha / r) B, so dB is that times the product.
+    linear_backward_weight<T>(dcolumns, low, adapter.b_gradient.data(), nullptr, false);
     float* db = gradients.at(adapter.offsets.b);
-    for (size_t i = 0; i < adapter.scaled_b.size(); ++i)
-      db[i] = (gradients.accumulate ? db[i] : 0.0f) + scale_ * adapter.scaled_b[i];
+    for (size_t i = 0; i < adapter.b_gradient.size(); ++i)
+      db[i] = (gradients.accumulate ? db[i] : 0.0f) + scale_ * adapter.b_gradient[i];
   }
 }
 

@@ -43,8 +43,9 @@ class AdaptedLinear {
     LoraOffsets offsets;
     Linear<T> a, b;
     int low_tensor = -1, low_gradient_tensor = -1;
-    Matrix<T> low, low_gradient;  // [rows, rank]: dropout(x) A^T and its gradient
-    std::vector<float> scaled_b;  // (alpha / r) B, for packing
+    Matrix<T> low, low_gradient;    // [rows, rank]: dropout(x) A^T and its gradient
+    std::vector<float> scaled_b;    // (alpha / r) B, which b reads
+    std::vector<float> b_gradient;  // of scaled_b, of one pass
   };
   // dropout(x), in scratch where dropout is on.
   Matrix<const T> dropped(In<T> x, const Dropout& dropout);

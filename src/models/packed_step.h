@@ -20,7 +20,7 @@ struct StepCapacity {
 inline constexpr int64_t kRowMultiple = 32;
 int64_t padded_rows(int64_t tokens);
 
-// Which rows of the whole word table are in memory, in rising order. Empty: all of them.
+// Which rows of the whole word table are in memory, in rising order. By default all of them are.
 class CompactVocabulary {
  public:
   CompactVocabulary() = default;
@@ -31,6 +31,7 @@ class CompactVocabulary {
   const std::vector<int32_t>& ids() const { return ids_; }  // whole-table row of each compact row
   // Compact row of a whole-table row, or -1 when it is not in memory.
   int32_t row(int32_t id) const {
+    if (row_of_.empty()) return id;
     return static_cast<size_t>(id) < row_of_.size() ? row_of_[static_cast<size_t>(id)] : -1;
   }
 

@@ -1,0 +1,163 @@
+#include "train/write_model.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/strings.h"
+#include "weights/model_folder.h"
+
+namespace gantry {
+
+namespace {
+
+constexpr int64_t kRowsAtOnce = 8192;
+
+bool is_lora(const Parameter& p) { return p.name.find(".lora_") != std::string::npos; }
+
+// "embeddings.LayerNorm.bias" -> "bert.embeddings.LayerNorm.bias"; the head has no prefix.
+std::string stored_name(const Architecture& architecture, const std::string& canonical) {
+  return canonical.starts_with("classifier.") ? canonical : architecture.prefix + canonical;
+}
+
+std::vector<StoredTensor> tensors_of(const EncoderConfig& config, const ParameterTable& table) {
+  const Architecture& architecture = architecture_of(config.model_type);
+  std::vector<StoredTensor> tensors;
+  for (const Parameter& p : table.all()) {
+    if (is_lora(p)) continue;
+    const int64_t rows = p.offset == table.embedding().word
+                             ? config.vocab_size
+                             : p.rows / static_cast<int64_t>(p.pieces.size());
+    for (const std::string& piece : p.pieces)
+      tensors.push_back(
+          {.name = stored_name(architecture, piece),
+           .type = StoredType::f32,
+           .shape = p.vector ? std::vector<int64_t>{rows} : std::vector<int64_t>{rows, p.cols}});
+  }
+  return tensors;
+}
+
+void append_word_table(const ModelFolder& base, const CompactVocabulary& vocabulary,
+                       const float* compact, double untouched_decay, SafetensorsWriter& out) {
+  const int64_t h = base.config().hidden_size, all = base.config().vocab_size;
+  std::vector<int32_t> ids;
+  std::vector<float> rows;
+  const auto factor = static_cast<float>(untouched_decay);
+  for (int64_t begin = 0; begin < all; begin += kRowsAtOnce) {
+    ids.clear();
+    for (int64_t i = begin; i < std::min(all, begin + kRowsAtOnce); ++i)
+      ids.push_back(static_cast<int32_t>(i));
+    rows.resize(ids.size() * static_cast<size_t>(h));
+    base.read_rows_f32("embeddings.word_embeddings.weight", ids, rows);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      float* row = rows.data() + i * static_cast<size_t>(h);
+      if (const int32_t trained = vocabulary.row(ids[i]); trained >= 0)
+        std::copy_n(compact + trained * h, h, row);
+      else
+        for (int64_t c = 0; c < h; ++c) row[c] *= factor;
+    }
+    out.append(rows);
+  }
+}
+
+std::string config_json(const EncoderConfig& config, const FineTuneSettings& settings,
+                        const ModelDescription& description) {
+  const Architecture& architecture = architecture_of(config.model_type);
+  nlohmann::json j = nlohmann::json::parse(config.json);
+  j["architectures"] = {settings.pooler ? architecture.classifier_class
+                                        : architecture.encoder_class};
+  j["problem_type"] = "single_label_classification";
+  j["id2label"] = nlohmann::json::object();
+  j["label2id"] = nlohmann::json::object();
+  for (size_t i = 0; i < description.labels.size(); ++i) {
+    j["id2label"][std::to_string(i)] = description.labels[i];
+    j["label2id"][description.labels[i]] = i;
+  }
+  j.erase("num_labels");
+  return j.dump(2) + "\n";
+}
+
+std::string classifier_json(const FineTuneSettings& settings, const ModelDescription& description) {
+  nlohmann::json j = nlohmann::json::parse(description.extra_json);
+  j["labels"] = description.labels;
+  j["pooling"] = settings.pooling;
+  j["pooler"] = settings.pooler;
+  j["window_pooling"] = settings.window_pooling;
+  j["temperature"] = description.temperature;
+  j["prefix"] = description.prefix;
+  return j.dump(2) + "\n";
+}
+
+// Puts a complete new folder in the place of an old one.
+void replace_folder(const std::filesystem::path& made, const std::filesystem::path& folder) {
+  const std::filesystem::path old = folder.string() + ".old";
+  std::filesystem::remove_all(old);
+  if (std::filesystem::exists(folder)) std::filesystem::rename(folder, old);
+  std::filesystem::rename(made, folder);
+  std::filesystem::remove_all(old);
+}
+
+}  // namespace
+
+void merge_lora(const EncoderConfig& config, const ParameterTable& table, const LoraShape& lora,
+                float* weights) {
+  if (lora.rank == 0) return;
+  const int64_t h = config.hidden_size, f = config.intermediate_size;
+  const float scale = lora.alpha / static_cast<float>(lora.rank);
+  for (int64_t l = 0; l < config.num_hidden_layers; ++l) {
+    const BlockOffsets& b = table.block(l);
+    const int64_t bases[6] = {b.qkv, b.qkv + h * h, b.qkv + 2 * h * h, b.out, b.up, b.down};
+    for (int t = 0; t < 6; ++t) {
+      if (b.lora[t].a < 0) continue;
+      const int64_t in = t == 5 ? f : h, out = t == 4 ? f : h;
+      const float* a_matrix = weights + b.lora[t].a;
+      float* b_matrix = weights + b.lora[t].b;
+      for (int64_t o = 0; o < out; ++o) {
+        float* row = weights + bases[t] + o * in;
+        for (int64_t r = 0; r < lora.rank; ++r) {
+          const float s = scale * b_matrix[o * lora.rank + r];
+          for (int64_t i = 0; i < in; ++i) row[i] += s * a_matrix[r * in + i];
+        }
+      }
+      std::fill_n(b_matrix, out * lora.rank, 0.0f);
+    }
+  }
+}
+
+void write_classifier_folder(const ModelFolder& base, const FineTuneSettings& settings,
+                             const ParameterTable& table, const CompactVocabulary& vocabulary,
+                             std::span<const float> weights, double untouched_decay,
+                             const ModelDescription& description,
+                             const std::filesystem::path& folder) {
+  if (description.labels.size() != static_cast<size_t>(settings.classes))
+    throw Error("E0611",
+                "the model is described with " + std::to_string(description.labels.size()) +
+                    " labels and has " + std::to_string(settings.classes) + " classes",
+                "Give one label a class.");
+  EncoderFolderContents contents;
+  contents.config_json = config_json(base.config(), settings, description);
+  contents.tensors = tensors_of(base.config(), table);
+  contents.copied_files = base.tokenizer_files();
+  contents.new_files = {{"classifier.json", classifier_json(settings, description)}};
+  contents.about = base.about();
+  contents.about.files.clear();
+  contents.about.name = description.name.empty() ? base.name() : description.name;
+  contents.about.prefix = description.prefix;
+  contents.about.pooling = settings.pooling;
+  contents.append_tensors = [&](SafetensorsWriter& out) {
+    for (const Parameter& p : table.all()) {
+      if (is_lora(p)) continue;
+      const float* values = weights.data() + p.offset;
+      if (p.offset == table.embedding().word)
+        append_word_table(base, vocabulary, values, untouched_decay, out);
+      else
+        out.append({values, static_cast<size_t>(p.elements())});
+    }
+  };
+  const std::filesystem::path made = folder.string() + ".new";
+  std::filesystem::remove_all(made);
+  write_encoder_folder(made, contents);
+  replace_folder(made, folder);
+}
+
+}  // namespace gantry
