@@ -4,12 +4,14 @@
 //   Encoding e = tokenizer->encode("query: 骨転移は増大している。");
 //   std::vector<int32_t> input = tokenizer->with_specials(e.ids);  // <s> ... </s>
 //
-// Every kind of tokenizer file is turned into one pipeline: added tokens, normalizer, pre-tokenizer,
-// subword model, post-processor, decoder (see tokenizer_parts.h). Which file of a model folder is
-// read, the first that is there:
+// Every kind of tokenizer file is turned into one pipeline: added tokens, normalizer,
+// pre-tokenizer, subword model, post-processor, decoder (see tokenizer_parts.h). Which file of a
+// model folder is read, the first that is there:
 //   1. tokenizer.json                                  (Hugging Face `tokenizers`)
-//   2. sentencepiece.bpe.model, tokenizer.model, spiece.model   (SentencePiece; XLM-R's shifted ids)
-//   3. vocab.txt                                       (BERT WordPiece; BertJapaneseTokenizer, MeCab)
+//   2. sentencepiece.bpe.model, tokenizer.model, spiece.model   (SentencePiece; XLM-R's shifted
+//   ids)
+//   3. vocab.txt                                       (BERT WordPiece; BertJapaneseTokenizer,
+//   MeCab)
 //   4. vocab.json and merges.txt                       (byte-level BPE: RoBERTa, GPT-2)
 // A part of a file that Gantry does not know is an Error that names it, never an approximation.
 #pragma once
