@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "text/jis_tables.h"
+#include "text/unicode.h"
 
 namespace gantry {
 namespace {
@@ -16,25 +17,6 @@ constexpr uint32_t kNone = 0xFFFFFFFF;  // no character
 constexpr uint32_t kReplacement = 0xFFFD;
 constexpr uint32_t kPrivateFirst = 0xE000, kPrivateLast = 0xF8FF;
 constexpr uint32_t kHalfWidthKana = 0xFF61;  // of the byte A1 (CP932, EUC-JP), 21 (ISO-2022-JP)
-
-void append_utf8(uint32_t c, std::string& out) {
-  if (c < 0x80) {
-    out.push_back(static_cast<char>(c));
-  } else if (c < 0x800) {
-    const char bytes[] = {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 0x3F))};
-    out.append(bytes, 2);
-  } else if (c < 0x10000) {
-    const char bytes[] = {static_cast<char>(0xE0 | c >> 12),
-                          static_cast<char>(0x80 | (c >> 6 & 0x3F)),
-                          static_cast<char>(0x80 | (c & 0x3F))};
-    out.append(bytes, 3);
-  } else {
-    const char bytes[] = {
-        static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3F)),
-        static_cast<char>(0x80 | (c >> 6 & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
-    out.append(bytes, 4);
-  }
-}
 
 uint32_t cell_of(const char16_t* cells, int cell) {
   return !cells || cells[cell - 1] == kReplacement ? kNone : cells[cell - 1];
@@ -264,7 +246,7 @@ void Decoder::State::run(std::string_view bytes, bool last, std::string& out,
   size_t n = bytes.size(), i = 0;
   auto bad_bytes = [&](size_t count) {
     bad.push_back({offset + i, out.size(), hexadecimal(p + i, count)});
-    append_utf8(kReplacement, out);
+    append_utf8(out, kReplacement);
     i += count;
   };
   while (i < n) {
@@ -288,7 +270,7 @@ void Decoder::State::run(std::string_view bytes, bool last, std::string& out,
       bad_bytes(s.bytes);
     } else {
       if (s.code >= kPrivateFirst && s.code <= kPrivateLast) ++private_use[s.code];
-      append_utf8(s.code, out);
+      append_utf8(out, s.code);
       i += s.bytes;
     }
   }

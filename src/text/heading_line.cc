@@ -205,7 +205,9 @@ std::optional<Heading> HeadingReader::read_plain(size_t i, size_t marks, size_t 
     size_t remark = take_remark(name.end);
     size_t behind = take_colon(remark);
     size_t closed = behind;
-    while (marks > 0 && at(closed) == mark) ++closed;  // == 診断 ==, **診断**
+    // == 診断 ==, **診断**; but not #所見 #2R, where only the second sign has a space before it.
+    bool encloses = marks > 0 && at(closed) == mark && (!space_before_[closed] || space_before_[i]);
+    while (encloses && at(closed) == mark) ++closed;
     bool enclosed = closed > behind;
     size_t end = take_colon(closed);
     bool colon = end > closed || behind > remark, line_end = at_line_end(end);

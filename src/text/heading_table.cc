@@ -27,6 +27,8 @@ std::u32string fold_slowly(char32_t c) {
   return folded;
 }
 
+constexpr int kMostKinds = 32;  // sections.cc keeps sets of them in 32 bits
+
 // The basic plane, folded once.
 const std::vector<std::u32string>& folded_plane() {
   static const std::vector<std::u32string> plane = [] {
@@ -110,6 +112,7 @@ class TableReader {
     for (const std::string& ending : texts(*kind_table, "endings"))
       kind.endings.push_back(fold_text(ending));
     int index = static_cast<int>(out_.kinds.size());
+    if (index == kMostKinds) fail("more than " + std::to_string(kMostKinds) + " kinds");
     if (kind_name == "diagnosis") out_.diagnosis = index;
     if (kind_name == "indication") out_.indication = index;
     out_.kinds.push_back(std::move(kind));
