@@ -14,7 +14,9 @@ namespace gantry {
 namespace {
 
 constexpr size_t kSampleLimit = size_t{1} << 20;
-constexpr double kWorstBadShare = 0.1;  // of the characters; beyond, it is no text
+// Shares of the characters beyond which it is no text: bad bytes and control characters; and, in a
+// legacy encoding or UTF-16, characters that Japanese text hardly has.
+constexpr double kWorstBadShare = 0.1, kWorstForeignShare = 0.3;
 
 // Common kanji: JIS X 0208 level 1 (rows 16 to 47).
 const std::vector<bool>& level_1() {
@@ -27,6 +29,8 @@ const std::vector<bool>& level_1() {
   }();
   return table;
 }
+
+constexpr uint32_t kForeign = 0xAC00;  // a character of the rarest class
 
 double log_share(double probability, double members) { return std::log(probability / members); }
 
@@ -54,7 +58,7 @@ double log_probability(uint32_t c) {
 struct Reading {
   Encoding encoding;
   double log_likelihood = 0;
-  size_t characters = 0, beyond_ascii = 0, bad = 0, controls = 0;
+  size_t characters = 0, beyond_ascii = 0, bad = 0, controls = 0, foreign = 0;
 };
 
 Reading read_as(Encoding encoding, std::string_view sample, bool complete) {
@@ -74,6 +78,7 @@ Reading read_as(Encoding encoding, std::string_view sample, bool complete) {
     reading.log_likelihood += p;
     reading.beyond_ascii += c >= 0x80;
     reading.controls += c < 0xA0 && p == log_probability(0);
+    reading.foreign += c >= 0xA0 && p == log_probability(kForeign);
     i += length;
   }
   return reading;
@@ -154,7 +159,10 @@ Detected detect_encoding(std::string_view sample, bool complete) {
     if (&r != &*best) others += std::exp(r.log_likelihood - best->log_likelihood);
   Detected found{best->encoding, 1 / (1 + others), describe(*best), true};
   auto strange = static_cast<double>(best->bad + best->controls);
-  if (strange > 3 && strange > kWorstBadShare * static_cast<double>(best->characters)) {
+  auto foreign = best->encoding == Encoding::utf8 ? 0.0 : static_cast<double>(best->foreign);
+  auto characters = static_cast<double>(best->characters);
+  if ((strange > 3 && strange > kWorstBadShare * characters) ||
+      (foreign > 3 && foreign > kWorstForeignShare * characters)) {
     found.is_text = false;
     found.reason = "bytes that are no text in any encoding of Japanese";
   }
