@@ -11,11 +11,13 @@ namespace {
 using Vector = std::vector<double>;
 
 constexpr int64_t kBlock = 4096;  // of a sum: partial sums a block, then the blocks in order
+// Below this many entries a thread's share is not worth waking a thread for.
+constexpr int64_t kShare = 1 << 18;
 
 double dot(const Vector& a, const Vector& b) {
   const int64_t n = static_cast<int64_t>(a.size()), blocks = (n + kBlock - 1) / kBlock;
   Vector partial(blocks);
-  parallel_for(blocks, 4, [&](int64_t begin, int64_t end) {
+  parallel_for(blocks, kShare / kBlock, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       double sum = 0;
       const int64_t last = std::min(n, (block + 1) * kBlock);
@@ -30,7 +32,7 @@ double dot(const Vector& a, const Vector& b) {
 
 // y += factor * x
 void add(double factor, const Vector& x, Vector& y) {
-  parallel_for(static_cast<int64_t>(x.size()), kBlock, [&](int64_t begin, int64_t end) {
+  parallel_for(static_cast<int64_t>(x.size()), kShare, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) y[i] += factor * x[i];
   });
 }
@@ -119,14 +121,15 @@ class LineSearch {
       }
       if (high - low < 1e-16 * high) break;
     }
-    return to.value < from_.value;
+    return to.value <= from_.value + noise() && step > 0;
   }
 
  private:
   static constexpr double kArmijo = 1e-4, kCurvature = 0.9;
 
-  // Near the minimum the value changes by less than its rounding.
-  double noise() const { return 1e-15 * std::fabs(from_.value); }
+  // Near the minimum the value changes by less than its rounding; the slope then decides (as in
+  // Hager and Zhang, SIAM J Optim 2005;16:170).
+  double noise() const { return 1e-12 * std::fabs(from_.value); }
 
   double evaluate(double step, Point& to) const {
     to.x = from_.x;

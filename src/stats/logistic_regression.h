@@ -2,7 +2,8 @@
 // every encoder must beat, and a member beside it.
 //
 // Minimises  C * sum_i w_i * (-ln softmax(W x_i + b)[y_i]) + 1/2 ||W||^2  (the intercept b is not
-// penalised), which is scikit-learn's LogisticRegression(penalty="l2", solver="lbfgs").
+// penalised), which is scikit-learn's LogisticRegression(penalty="l2", solver="lbfgs"). With two
+// classes the penalty is that of the difference of the two vectors, as there.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,9 @@
 namespace gantry {
 
 struct LogisticRegressionOptions {
-  double c = 1.0;                    // inverse strength of the penalty
-  bool balanced = false;             // class weights n / (classes * n_class)
-  double gradient_tolerance = 1e-8;  // on the largest entry of the gradient / sum of weights / C
+  double c = 1.0;                     // inverse strength of the penalty
+  bool balanced = false;              // class weights n / (classes * n_class)
+  double gradient_tolerance = 1e-10;  // on the largest entry of the gradient / (C * sum of weights)
   int max_iterations = 2000;
 };
 

@@ -40,7 +40,6 @@ void append_utf8(int32_t code_point, std::string& out) {
 std::string encoded(int32_t code_point, bool lower_case) {
   std::string out;
   append_utf8(lower_case ? utf8proc_tolower(code_point) : code_point, out);
-  if (lower_case && code_point == 0x130) out = "i\xCC\x87";  // the one full mapping that is longer
   return out;
 }
 
