@@ -28,10 +28,19 @@ GANTRY_INLINE VF normal_cdf(VF x, VF& density) {
   return select(x < zero(), tail, set1(1.0f) - tail);
 }
 
-GANTRY_INLINE VF tanh(VF x) {
-  const VF clamped = min(max(x, set1(-9.5f)), set1(9.5f));
-  return set1(1.0f) - set1(2.0f) / (exp(clamped + clamped) + set1(1.0f));
-}
+// With e = exp(2x) and u = 1 / (e + 1): tanh = 1 - 2u, 1 + tanh = 2eu, 1 - tanh^2 = 4eu^2, the last
+// two without cancellation.
+struct Tanh {
+  VF e, u;
+  GANTRY_INLINE explicit Tanh(VF x) {
+    const VF clamped = min(max(x, set1(-50.0f)), set1(20.0f));  // exp(-100) is 0 here
+    e = exp(clamped + clamped);
+    u = set1(1.0f) / (e + set1(1.0f));
+  }
+  GANTRY_INLINE VF value() const { return set1(1.0f) - (u + u); }
+  GANTRY_INLINE VF plus_one() const { return (e + e) * u; }
+  GANTRY_INLINE VF slope() const { return set1(4.0f) * e * u * u; }
+};
 
 template <Activation kind>
 GANTRY_INLINE VF activate(VF x) {
@@ -40,11 +49,11 @@ GANTRY_INLINE VF activate(VF x) {
     return x * normal_cdf(x, density);
   } else if constexpr (kind == Activation::kGeluTanh) {
     const VF inner = x * fma(x * x, set1(0.7978845608f * 0.044715f), set1(0.7978845608f));
-    return set1(0.5f) * x * (set1(1.0f) + tanh(inner));
+    return set1(0.5f) * x * Tanh(inner).plus_one();
   } else if constexpr (kind == Activation::kRelu) {
     return max(x, zero());
   } else if constexpr (kind == Activation::kTanh) {
-    return tanh(x);
+    return Tanh(x).value();
   } else {
     return x;
   }
@@ -57,14 +66,13 @@ GANTRY_INLINE VF derivative(VF x) {
     const VF cdf = normal_cdf(x, density);
     return fma(x * density, set1(0.3989422804f), cdf);
   } else if constexpr (kind == Activation::kGeluTanh) {
-    const VF t = tanh(x * fma(x * x, set1(0.7978845608f * 0.044715f), set1(0.7978845608f)));
+    const Tanh t(x * fma(x * x, set1(0.7978845608f * 0.044715f), set1(0.7978845608f)));
     const VF slope = fma(x * x, set1(3.0f * 0.7978845608f * 0.044715f), set1(0.7978845608f));
-    return set1(0.5f) * fma(x * slope, set1(1.0f) - t * t, set1(1.0f) + t);
+    return set1(0.5f) * fma(x * slope, t.slope(), t.plus_one());
   } else if constexpr (kind == Activation::kRelu) {
     return select(zero() < x, set1(1.0f), zero());
   } else if constexpr (kind == Activation::kTanh) {
-    const VF t = tanh(x);
-    return set1(1.0f) - t * t;
+    return Tanh(x).slope();
   } else {
     return set1(1.0f);
   }
