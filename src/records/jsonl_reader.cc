@@ -1,9 +1,20 @@
 #include "records/jsonl_reader.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "records/json_text.h"
 
 namespace gantry {
+
+namespace {
+
+bool holds_nul(const Row& row) {
+  return std::any_of(row.values.begin(), row.values.end(),
+                     [](const std::string& v) { return v.find('\0') != v.npos; });
+}
+
+}  // namespace
 
 JsonlReader::JsonlReader(std::unique_ptr<TextSource> source, const RowReaderOptions& options)
     : SourceReader(std::move(source), options) {
@@ -43,7 +54,10 @@ RowReader::Next JsonlReader::next() {
       outcome = set_aside(problem->first, problem->second, end);
     } else if (!text.empty()) {
       std::string wrong = read_json_object(text, row_);
-      if (!wrong.empty()) outcome = set_aside("bad_json", std::move(wrong), end);
+      if (!wrong.empty())
+        outcome = set_aside("bad_json", std::move(wrong), end);
+      else if (holds_nul(row_))
+        outcome = set_aside("nul_byte", "a NUL character (\\u0000)", end);
     }
     bool blank = text.empty();
     row_.line = line_;

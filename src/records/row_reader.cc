@@ -145,7 +145,7 @@ std::string excerpt_of(std::string_view row) {
   constexpr int kCharacters = 200;
   std::string out;
   int characters = 0;
-  for (char c : row) {
+  for (char c : trim(row)) {
     bool starts = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
     if (starts && ++characters > kCharacters) break;
     out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c);
