@@ -115,7 +115,8 @@ void hash_examples(Sha256& hash, std::span<const Example> examples) {
   }
 }
 
-// The metric, so that more is better; ties fall to the lower tuning loss.
+// The metric, so that more is better; of equal epochs the one with the lower tuning loss is kept,
+// but only a better metric makes a run go on (patience).
 std::pair<double, double> rank_of(const EpochRecord& e, const std::string& metric) {
   const double value = metric == "loss"       ? -e.tuning_loss
                        : metric == "accuracy" ? e.accuracy

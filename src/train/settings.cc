@@ -71,7 +71,7 @@ void FineTuneSettings::check() const {
   check_word("precision", precision, {"auto", "bf16", "fp32"});
   check_word("averaging", averaging, {"none", "ema", "last_epochs"});
   check_number("ema_decay", ema_decay, 0, 0.999999);
-  check_number("averaged_epochs", averaged_epochs, 1, epochs);
+  if (averaging == "last_epochs") check_number("averaged_epochs", averaged_epochs, 1, epochs);
   check_number("lora.rank", lora.rank, 0, 4096);
   if (lora.rank == 0) return;
   check_number("lora.alpha", lora.alpha, 0, 1e6);

@@ -1,0 +1,178 @@
+// Speed of the encoder on token-id files: fine-tuning and inference, as useful tokens a second and
+// as a share of the matrix ceiling.
+//
+//   encoder_bench train MODEL train.ids [steps=20] [batch=16] [precision=auto] [freeze=0] [pass=N]
+//   encoder_bench infer MODEL all.ids [precision=auto]
+//
+// MODEL is a model folder, or "bert-base": 12 layers of 768 with random weights and 32,000 tokens.
+// A line of an .ids file is a label and the token ids of a report, special tokens included.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <string>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/threads.h"
+#include "infer/classifier.h"
+#include "models/encoder.h"
+#include "train/ceiling.h"
+#include "train/order.h"
+#include "train/trainer.h"
+#include "weights/model_folder.h"
+
+namespace gantry {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+std::vector<Example> read_ids(const std::string& path, int64_t vocabulary) {
+  std::ifstream in(path);
+  std::vector<Example> out;
+  std::string line;
+  while (std::getline(in, line)) {
+    std::istringstream words(line);
+    Example e{.key = out.size()};
+    words >> e.label;
+    e.windows.emplace_back();
+    for (int64_t id; words >> id;) e.windows[0].push_back(static_cast<int32_t>(id % vocabulary));
+    out.push_back(e);
+  }
+  return out;
+}
+
+// A classifier of BERT-base's shape with random weights, in a folder of its own.
+fs::path random_bert_base() {
+  const fs::path folder = fs::temp_directory_path() / "gantry-bench-bert-base";
+  if (fs::exists(folder / "model.safetensors")) return folder;
+  fs::create_directories(folder);
+  const char* config =
+      R"({"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12,
+          "num_attention_heads": 12, "intermediate_size": 3072, "vocab_size": 32000,
+          "max_position_embeddings": 512, "type_vocab_size": 2, "pad_token_id": 0})";
+  std::ofstream(folder / "config.json") << config;
+  std::vector<StoredTensor> tensors = encoder_tensors(parse_encoder_config(config, "bench"));
+  tensors.push_back({"classifier.weight", StoredType::f32, {3, 768}});
+  tensors.push_back({"classifier.bias", StoredType::f32, {3}});
+  SafetensorsWriter out(folder / "model.safetensors", tensors);
+  Random random(1);
+  for (const StoredTensor& t : tensors) {
+    std::vector<float> values(static_cast<size_t>(t.elements()));
+    const bool norm = t.name.ends_with("LayerNorm.weight");
+    for (float& v : values) v = norm ? 1.0f : static_cast<float>(0.02 * random.normal());
+    out.append(values);
+  }
+  out.commit();
+  return folder;
+}
+
+using Options = std::map<std::string, std::string>;
+
+int number(const Options& options, const std::string& name, int otherwise) {
+  const auto found = options.find(name);
+  return found == options.end() ? otherwise : std::atoi(found->second.c_str());
+}
+
+void train(const ModelFolder& model, const std::vector<Example>& examples, const Options& options) {
+  FineTuneSettings s;
+  s.classes = 3;
+  s.batch_reports = number(options, "batch", 16);
+  s.freeze_embeddings = number(options, "freeze", 0) != 0;
+  s.lora.rank = number(options, "lora", 0);
+  const bool bf16 = !options.contains("precision") || options.at("precision") != "fp32";
+  const CompactVocabulary vocabulary =
+      CompactVocabulary::of(examples, {}, model.config().vocab_size);
+  TrainingShape shape = training_shape(examples, {}, s.batch_reports);
+  shape.pass_tokens = number(options, "pass", static_cast<int>(shape.pass_tokens));
+  Trainer trainer(model, s, vocabulary, shape, bf16, 0);
+  trainer.start(1);
+  std::printf("%s", trainer.memory_table().c_str());
+  const double peak = matmul_peak(bf16);
+  const std::vector<size_t> order = epoch_order(examples, 1, 0, s.batch_reports, false);
+  const int steps = number(options, "steps", 20), warmup = 3;
+  int64_t tokens = 0;
+  double seconds = 0, loss = 0;
+  for (int i = 0; i < steps + warmup; ++i) {
+    std::vector<const Example*> batch;
+    for (int k = 0; k < s.batch_reports; ++k)
+      batch.push_back(
+          &examples[order[static_cast<size_t>(i * s.batch_reports + k) % order.size()]]);
+    const auto begin = Clock::now();
+    const StepOutcome outcome = trainer.step(batch, 0.5, static_cast<uint64_t>(i));
+    if (i < warmup) continue;
+    seconds += seconds_since(begin);
+    tokens += outcome.tokens;
+    loss += outcome.loss / steps;
+  }
+  const double rate = static_cast<double>(tokens) / seconds;
+  std::printf("train: %.0f useful tokens/s, %.1f %% of the ceiling (%.0f GFLOP/s), loss %.4f\n",
+              rate, 100 * rate * trainer.flops_per_token() / peak, peak / 1e9, loss);
+}
+
+void infer(const fs::path& folder, const std::vector<Example>& examples, const Options& options) {
+  const auto begin = Clock::now();
+  const Precision precision =
+      precision_from(options.contains("precision") ? options.at("precision") : "auto");
+  Classifier classifier = Classifier::open(folder, precision);
+  const double load = seconds_since(begin);
+  const auto start = Clock::now();
+  const std::vector<float> logits = classifier.logits(examples);
+  const double seconds = seconds_since(start);
+  int64_t tokens = 0;
+  for (const Example& e : examples) tokens += static_cast<int64_t>(e.tokens());
+  const EncoderConfig config = ModelFolder::open(folder).config();
+  const double flops = encoder_flops(config, {}, false).forward * static_cast<double>(tokens);
+  const double peak = matmul_peak(classifier.info().precision != Precision::fp32);
+  std::printf(
+      "infer %s: load %.2f s, %.2f s for %zu reports (%.1f reports/s, %.0f tokens/s), %.1f %% of "
+      "the %s ceiling\n",
+      name_of(classifier.info().precision), load, seconds, examples.size(),
+      static_cast<double>(examples.size()) / seconds, static_cast<double>(tokens) / seconds,
+      100 * flops / seconds / peak,
+      classifier.info().precision == Precision::fp32 ? "fp32" : "bf16");
+}
+
+int run(int argc, char** argv) {
+  if (argc < 4) {
+    std::fprintf(stderr, "encoder_bench train|infer MODEL FILE.ids [name=value ...]\n");
+    return 2;
+  }
+  Options options;
+  for (int i = 4; i < argc; ++i) {
+    const std::string word = argv[i];
+    const size_t equals = word.find('=');
+    options[word.substr(0, equals)] = equals == std::string::npos ? "" : word.substr(equals + 1);
+  }
+  if (const int threads = number(options, "threads", 0)) set_thread_count(threads);
+  const std::string named = argv[2];
+  const fs::path folder = named == "bert-base" ? random_bert_base() : fs::path(named);
+  const ModelFolder model = ModelFolder::open(folder);
+  const std::vector<Example> examples = read_ids(argv[3], model.config().vocab_size);
+  if (std::string(argv[1]) == "train")
+    train(model, examples, options);
+  else
+    infer(folder, examples, options);
+  return 0;
+}
+
+}  // namespace
+}  // namespace gantry
+
+int main(int argc, char** argv) {
+  try {
+    return gantry::run(argc, argv);
+  } catch (const gantry::Error& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
+}
