@@ -61,6 +61,7 @@ PackageFile::PackageFile(std::unique_ptr<Zip> zip, std::string label)
     members_.push_back({std::string(name), static_cast<int64_t>(info.size)});
     indices_.push_back(static_cast<uint64_t>(i));
   }
+  if (members_.empty()) damaged(label_, "no files in it");  // libzip opens an empty file too
 }
 
 PackageFile PackageFile::parse(std::span<const uint8_t> bytes, std::string label) {

@@ -93,8 +93,8 @@ std::string wrapped_prefix(const PeftAdapter& adapter, const EncoderConfig& conf
 }
 
 json adapter_config(const PeftAdapter& adapter) {
-  // peft matches a target by the end of the module's path, so the last words suffice unless another
-  // module ends in the same ("dense"): then the path from the layer on tells them apart.
+  // peft matches a target by the end of the module's path: whole canonical names are unambiguous
+  // where "dense" alone would also take in the pooler and other layers.
   std::set<std::string> targets;
   for (const LoraModule& module : adapter.modules) targets.insert(module.module);
   json rank_pattern = json::object();
