@@ -2,38 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/error.h"
 #include "base/file.h"
 #include "study/settings_table.h"
 #include "study/task.h"
+#include "study/test_support.h"
 
 namespace gantry {
 namespace {
-
-struct DataFolder {
-  DataFolder() { setenv("GANTRY_DATA", GANTRY_SOURCE_DIR, 1); }
-} data_folder;
-
-// The code and the message of the Error that `action` throws.
-template <typename Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-Settings bone_metastasis() {
-  Settings settings;
-  load_task("bone-metastasis", settings);
-  return settings;
-}
 
 std::string read(const std::string& toml) {
   return error_of([&] {
@@ -244,8 +224,13 @@ TEST(Settings, TheDocumentIsUpToDate) {
   std::string made = settings_document(tasks);
   const char* path = GANTRY_SOURCE_DIR "/docs/study.md";
   if (std::getenv("GANTRY_WRITE_DOCS") != nullptr) write_file_atomically(path, made);
-  EXPECT_EQ(read_file(path), made)
-      << "docs/study.md is out of date: run study_test with GANTRY_WRITE_DOCS=1 once.";
+  std::string stands = read_file(path);
+  size_t same = static_cast<size_t>(
+      std::mismatch(made.begin(), made.end(), stands.begin(), stands.end()).first - made.begin());
+  EXPECT_TRUE(stands == made)
+      << "docs/study.md is out of date: run study_test with GANTRY_WRITE_DOCS=1 once. From byte "
+      << same << ":\n"
+      << made.substr(same, 200);
 }
 
 }  // namespace
