@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "text/tokenizer.h"
+#include "weights/gguf.h"
 #include "weights/shelf.h"
 
 namespace gantry {
@@ -79,6 +80,43 @@ ModelFacts facts_of_encoder(const fs::path& path) {
   return facts;
 }
 
+// A text, or a number, of a GGUF file's metadata that may be missing.
+std::string text_or(const GgufFile& file, const std::string& key, const std::string& otherwise) {
+  return file.has(key) ? file.text(key) : otherwise;
+}
+int64_t integer_or_0(const GgufFile& file, const std::string& key) {
+  return file.has(key) ? file.integer(key) : 0;
+}
+
+ModelFacts facts_of_decoder(const fs::path& path) {
+  const GgufFile file = GgufFile::open(gguf_in(path));
+  ModelFacts facts;
+  facts.architecture = text_or(file, "general.architecture", "unknown");
+  const std::string prefix = facts.architecture + ".";
+  facts.layers = integer_or_0(file, prefix + "block_count");
+  facts.hidden_size = integer_or_0(file, prefix + "embedding_length");
+  facts.heads = integer_or_0(file, prefix + "attention.head_count");
+  facts.intermediate_size = integer_or_0(file, prefix + "feed_forward_length");
+  facts.max_tokens = integer_or_0(file, prefix + "context_length");
+  if (file.has("tokenizer.ggml.tokens")) {
+    facts.vocab_size = static_cast<int64_t>(file.texts("tokenizer.ggml.tokens").size());
+  }
+  facts.tokenizer = "in the GGUF file (" + text_or(file, "tokenizer.ggml.model", "none") + ")";
+  std::map<std::string, int64_t> types;
+  for (const GgufTensor& tensor : file.tensors()) {
+    facts.parameters += tensor.elements();
+    types[std::string(name_of(tensor.type))] += tensor.elements();
+    if (tensor.name == "token_embd.weight") facts.embedding_parameters = tensor.elements();
+  }
+  facts.types.assign(types.begin(), types.end());
+  facts.load_bytes = facts.parameters * 4;
+  return facts;
+}
+
+ModelFacts facts_of(const ModelAbout& about, const fs::path& path) {
+  return about.kind == "encoder" ? facts_of_encoder(path) : facts_of_decoder(path);
+}
+
 // Runs one check; an Error becomes a line of the report.
 template <typename Check>
 void check(VerifyReport& report, const std::string& passed, const Check& body) {
@@ -132,7 +170,7 @@ std::vector<ShelfEntry> Shelf::list() const {
       const ModelAbout about = about_in(place.path());
       entry.kind = about.kind;
       if (!about.licence.empty()) entry.licence = about.licence;
-      if (about.kind == "encoder") entry.summary = in_words(facts_of_encoder(place.path()));
+      entry.summary = in_words(facts_of(about, place.path()));
     } catch (const Error& wrong) {
       entry.kind.clear();
       entry.summary = wrong.what();
@@ -146,15 +184,13 @@ std::vector<ShelfEntry> Shelf::list() const {
 ModelFacts Shelf::inspect(std::string_view name_or_path) const {
   const fs::path path = find(name_or_path);
   const ModelAbout about = about_in(path);
-  ModelFacts facts;
+  ModelFacts facts = facts_of(about, path);
   if (about.kind == "encoder") {
-    facts = facts_of_encoder(path);
     const ModelFolder folder = ModelFolder::open(path);
     facts.weights_hash = folder.weights_hash();
     facts.tokenizer_hash = folder.tokenizer_hash();
     facts.tokenizer = Tokenizer::open(path)->description();
   } else {
-    facts.architecture = "GGUF";
     facts.weights_hash = sha256_of_file(gguf_in(path));
   }
   facts.name = about.name;
@@ -173,7 +209,16 @@ VerifyReport verify_model_folder(const fs::path& path, const ProgressSink& progr
   ModelAbout about;
   check(report, "gantry.json: read", [&] { about = about_in(path); });
   verify_hashes(path, about, report, progress);
-  if (about.kind != "encoder") return report;
+  if (about.kind == "decoder") {
+    check(report, "weights: every tensor inside the file, all finite", [&] {
+      const fs::path file = gguf_in(path);
+      if (file.empty()) {
+        throw Error("E0413", path.string() + ": no GGUF file", "Copy the weights into the folder.");
+      }
+      GgufFile::open(file).check_finite();
+    });
+    return report;
+  }
   check(report, "config.json and weights: every tensor there, of the right shape",
         [&] { ModelFolder::open(path).check(); });
   if (!report.good()) return report;

@@ -28,7 +28,7 @@ class ShelfTest : public ::testing::Test {
     members.emplace_back("p/model/tokenizer_config.json",
                          R"({"tokenizer_class": "BertTokenizer", "do_lower_case": true})");
     write_zip(package("folder"), members);
-    write_zip(package("gguf"), {{"p/x.gguf", "GGUF"}});
+    write_zip(package("gguf"), {{"p/x.gguf", read_file(test_data("gguf") / "tiny.gguf")}});
   }
 
   static std::string vocabulary(int size) {
@@ -198,6 +198,9 @@ TEST_F(ShelfTest, ListShowsWhatIsThereAndWhatCanBeHad) {
   EXPECT_EQ(entries[3].name, "gguf");
   EXPECT_TRUE(entries[3].present);
   EXPECT_EQ(entries[3].kind, "decoder");
+  EXPECT_EQ(s.inspect("gguf").architecture, "llama");
+  EXPECT_EQ(s.inspect("gguf").layers, 3);
+  EXPECT_TRUE(s.verify("gguf", {}).good());
 }
 
 TEST_F(ShelfTest, VerifyFindsWhatWasChanged) {
