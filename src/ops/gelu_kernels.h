@@ -12,7 +12,7 @@ void forward_row(const T* x, const float* bias, T* y, int64_t cols) {
   for_lanes(cols, [&](int64_t c, auto lanes) {
     VF v = lanes.load(x + c);
     if (bias) v = v + lanes.load(bias + c);
-    lanes.store(y + c, activate<kind>(v));
+    lanes.store(y + c, activate<kind, sizeof(T) == 2>(v));
   });
 }
 
@@ -21,7 +21,7 @@ void backward_row(const T* x, const float* bias, const T* dy, T* dx, int64_t col
   for_lanes(cols, [&](int64_t c, auto lanes) {
     VF v = lanes.load(x + c);
     if (bias) v = v + lanes.load(bias + c);
-    lanes.store(dx + c, lanes.load(dy + c) * derivative<kind>(v));
+    lanes.store(dx + c, lanes.load(dy + c) * derivative<kind, sizeof(T) == 2>(v));
   });
 }
 

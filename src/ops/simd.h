@@ -32,6 +32,7 @@
 #endif
 
 #define GANTRY_INLINE inline __attribute__((always_inline))
+#define GANTRY_LAMBDA __attribute__((always_inline))
 
 namespace gantry::GANTRY_ISA {
 namespace {
@@ -329,19 +330,77 @@ GANTRY_INLINE void interleave(VI a, VI b, VI& low, VI& high) {
 
 #endif
 
-// e^x for x <= 88, 1 ulp or so; 0 below -87.
-GANTRY_INLINE VF exp(VF x) {
-  const VF n = round(max(x, set1(-87.0f)) * set1(1.44269504f));
-  VF r = fma(n, set1(-0.693359375f), max(x, set1(-87.0f)));
+// x < y ? a : b
+GANTRY_INLINE VF select_less(VF x, VF y, VF a, VF b) { return select(x < y, a, b); }
+
+// N vectors that go through a formula together, step by step: N independent chains keep the units
+// busy where one would wait for its own results.
+template <int N>
+struct Wide {
+  VF v[N];
+
+  Wide() = default;
+  GANTRY_INLINE Wide(VF x) {
+    for (int i = 0; i < N; ++i) v[i] = x;
+  }
+  template <typename Op, typename... X>
+  GANTRY_INLINE static Wide each(const Op& op, const X&... x) {
+    Wide r;
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) r.v[i] = op(x.v[i]...);
+    return r;
+  }
+  GANTRY_INLINE friend Wide operator+(Wide a, Wide b) {
+    return each([](VF x, VF y) GANTRY_LAMBDA { return x + y; }, a, b);
+  }
+  GANTRY_INLINE friend Wide operator-(Wide a, Wide b) {
+    return each([](VF x, VF y) GANTRY_LAMBDA { return x - y; }, a, b);
+  }
+  GANTRY_INLINE friend Wide operator*(Wide a, Wide b) {
+    return each([](VF x, VF y) GANTRY_LAMBDA { return x * y; }, a, b);
+  }
+  GANTRY_INLINE friend Wide operator/(Wide a, Wide b) {
+    return each([](VF x, VF y) GANTRY_LAMBDA { return x / y; }, a, b);
+  }
+  GANTRY_INLINE friend Wide fma(Wide a, Wide b, Wide c) {
+    return each([](VF x, VF y, VF z) GANTRY_LAMBDA { return fma(x, y, z); }, a, b, c);
+  }
+  GANTRY_INLINE friend Wide min(Wide a, Wide b) {
+    return each([](VF x, VF y) GANTRY_LAMBDA { return min(x, y); }, a, b);
+  }
+  GANTRY_INLINE friend Wide max(Wide a, Wide b) {
+    return each([](VF x, VF y) GANTRY_LAMBDA { return max(x, y); }, a, b);
+  }
+  GANTRY_INLINE friend Wide round(Wide a) {
+    return each([](VF x) GANTRY_LAMBDA { return round(x); }, a);
+  }
+  GANTRY_INLINE friend Wide scale2(Wide a, Wide n) {
+    return each([](VF x, VF y) GANTRY_LAMBDA { return scale2(x, y); }, a, n);
+  }
+  GANTRY_INLINE friend Wide select_less(Wide x, Wide y, Wide a, Wide b) {
+    return each([](VF p, VF q, VF r, VF s) GANTRY_LAMBDA { return select(p < q, r, s); }, x, y, a,
+                b);
+  }
+};
+
+// c[0] + c[1] x + c[2] x^2 + ...
+template <typename V, size_t kTerms>
+GANTRY_INLINE V polynomial(const float (&c)[kTerms], V x) {
+  V sum = set1(c[kTerms - 1]);
+#pragma GCC unroll 16
+  for (size_t i = kTerms - 1; i > 0; --i) sum = fma(sum, x, set1(c[i - 1]));
+  return sum;
+}
+
+// e^x for x <= 88, 1 ulp or so; 0 below -87. V: VF or Wide.
+template <typename V>
+GANTRY_INLINE V exp(V x) {
+  constexpr float kTerms[] = {1.0f, 1.0f, 0.5f, 1.0f / 6, 1.0f / 24, 1.0f / 120, 1.0f / 720};
+  const V low = set1(-87.0f), bounded = max(x, low);
+  const V n = round(bounded * set1(1.44269504f));
+  V r = fma(n, set1(-0.693359375f), bounded);
   r = fma(n, set1(2.12194440e-4f), r);
-  VF p = set1(1.0f / 720);
-  p = fma(p, r, set1(1.0f / 120));
-  p = fma(p, r, set1(1.0f / 24));
-  p = fma(p, r, set1(1.0f / 6));
-  p = fma(p, r, set1(0.5f));
-  p = fma(p, r, set1(1.0f));
-  p = fma(p, r, set1(1.0f));
-  return select(x < set1(-87.0f), zero(), scale2(p, n));
+  return select_less(x, low, zero(), scale2(polynomial(kTerms, r), n));
 }
 
 // How many lanes of a vector are in use: Full, all of them, known at compile time; Part, the first
