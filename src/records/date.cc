@@ -1,7 +1,7 @@
 #include "records/date.h"
 
+#include <algorithm>
 #include <array>
-#include <cstdio>
 #include <optional>
 
 #include "base/strings.h"
@@ -78,8 +78,12 @@ bool is_day(int year, int month, int day) {
 }
 
 std::string written(int year, int month, int day) {
-  char out[40];
-  std::snprintf(out, sizeof out, "%04d-%02d-%02d", year, month, day);
+  std::string out = "0000-00-00";
+  for (int i = 3, rest = year; i >= 0; --i, rest /= 10) out[i] += static_cast<char>(rest % 10);
+  out[5] += static_cast<char>(month / 10);
+  out[6] += static_cast<char>(month % 10);
+  out[8] += static_cast<char>(day / 10);
+  out[9] += static_cast<char>(day % 10);
   return out;
 }
 
@@ -164,7 +168,8 @@ std::string parse_parts(Scanner s) {
 std::string parse_date(std::string_view text) {
   constexpr size_t kLongest = 80;
   if (text.size() > kLongest) return {};
-  std::string folded = nfkc(text);
+  bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
+  std::string folded = ascii ? std::string(text) : nfkc(text);
   std::string_view plain = trim(folded);
   Scanner s(plain);
   return s.digits_ahead() >= 8 ? parse_compact(s) : parse_parts(s);

@@ -28,10 +28,10 @@ DelimitedReader::DelimitedReader(std::unique_ptr<TextSource> source,
 
 // By the header's line: the one that occurs most outside quotes. "sep=;" (Excel) says it outright.
 void DelimitedReader::choose_delimiter() {
-  while (source_->view().find_first_of("\r\n") == std::string_view::npos && source_->fill())
+  while (find_line_end(source_->view()) == std::string_view::npos && source_->fill())
     if (source_->view().size() > options_.max_row_bytes) break;
   std::string_view view = source_->view();
-  std::string_view line = view.substr(0, view.find_first_of("\r\n"));
+  std::string_view line = view.substr(0, find_line_end(view));
   delimiter_ = options_.delimiter;
   if (line.size() == 5 && line.starts_with("sep=")) {
     if (!delimiter_) delimiter_ = line[4];
@@ -194,13 +194,13 @@ void DelimitedReader::count_lines() {
     ++line_;
     return;
   }
-  for (size_t at = 0; (at = row.find_first_of("\r\n", at)) != row.npos; ++line_)
+  for (size_t at = 0; (at = find_line_end(row, at)) != row.npos; ++line_)
     at += line_end_length(row, at);
 }
 
 RowReader::Next DelimitedReader::reject_line(const char* code, std::string reason) {
   std::string_view view = source_->view();
-  set_aside(code, std::move(reason), std::min(view.find_first_of("\r\n"), view.size()));
+  set_aside(code, std::move(reason), std::min(find_line_end(view), view.size()));
   skip_line();
   return Next::rejected;
 }

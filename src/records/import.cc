@@ -4,12 +4,11 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "records/record_stream.h"
 #include "records/source_reader.h"
 
 namespace gantry {
 namespace {
-
-constexpr int64_t kRowsBetweenLooks = 1000;  // at Ctrl-C, and words of progress
 
 class FileImport {
  public:
@@ -21,13 +20,18 @@ class FileImport {
         path_(path) {}
 
   ImportReport::File run() {
-    for (RowReader::Next next; (next = reader_.next()) != RowReader::Next::end;) {
-      ++report_.rows;
-      if (next == RowReader::Next::rejected)
-        reject(reader_.rejected());
-      else
-        add(reader_.record());
-      if (report_.rows % kRowsBetweenLooks == 0) look_up();
+    {
+      RecordStream stream(reader_);
+      for (RecordStream::Batch batch; stream.next(batch);) {
+        for (RecordStream::Row& row : batch.rows) {
+          ++report_.rows;
+          if (auto* record = std::get_if<Record>(&row))
+            add(*record);
+          else
+            reject(std::get<RejectedRow>(row));
+        }
+        look_up(batch.bytes_read);
+      }
     }
     const RowReader::About& about = reader_.rows().about();
     session_->finish(reader_.rows().sha256(), about.encoding);
@@ -73,10 +77,10 @@ class FileImport {
     reject(row);
   }
 
-  void look_up() {
+  void look_up(int64_t bytes_read) {
     double rate = static_cast<double>(report_.rows) / seconds();
     tell(progress_, Progress{.phase = "importing " + path_.filename().string(),
-                             .done = static_cast<double>(reader_.rows().bytes_read()),
+                             .done = static_cast<double>(bytes_read),
                              .total = total_bytes_,
                              .unit = "bytes",
                              .detail = with_commas(report_.rows) + " rows, " +

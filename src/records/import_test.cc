@@ -118,10 +118,12 @@ TEST_F(ImportTest, InterruptedImportGoesOn) {
   auto stop = [](const Progress&) { interrupted() = true; };
   EXPECT_THROW(import_files(*store, {file}, ColumnMap::usual(), options_, stop), Error);
   interrupted() = false;
-  EXPECT_EQ(store->counts().records, 1000);
+  int64_t kept = store->counts().records;
+  EXPECT_GT(kept, 0);
+  EXPECT_LT(kept, 5000);
   ImportReport again = import_files(*store, {file}, ColumnMap::usual(), options_);
-  EXPECT_EQ(again.total().unchanged, 1000);
-  EXPECT_EQ(again.total().added, 4000);
+  EXPECT_EQ(again.total().unchanged, kept);
+  EXPECT_EQ(again.total().added, 5000 - kept);
 }
 
 // A file size limit stands for the full disk: the import ends in an Error and the store is intact.

@@ -137,6 +137,12 @@ const std::map<uint32_t, uint64_t>& SourceReader::private_use() const {
 }
 std::string SourceReader::sha256() { return source_->sha256(); }
 
+size_t find_line_end(std::string_view text, size_t from) {
+  for (size_t i = from; i < text.size(); ++i)
+    if (text[i] == '\n' || text[i] == '\r') return i;
+  return text.npos;
+}
+
 size_t line_end_length(std::string_view text, size_t at) {
   return text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n' ? 2 : 1;
 }

@@ -33,7 +33,8 @@ class SourceReader : public RowReader {
   int64_t line_ = 1;  // of the front of the view
 };
 
-size_t line_end_length(std::string_view text, size_t at);  // of "\r\n", "\n" or "\r" at `at`
+size_t find_line_end(std::string_view text, size_t from = 0);  // "\n" or "\r", or npos
+size_t line_end_length(std::string_view text, size_t at);      // of "\r\n", "\n" or "\r" at `at`
 std::string excerpt_of(std::string_view row);  // 200 characters, without control characters
 
 }  // namespace gantry

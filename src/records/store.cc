@@ -268,7 +268,7 @@ Store::Added Store::Session::add(Record& r) {
 }
 
 Store::Added Store::Session::State::add(Record& r) {
-  r.hash = record_hash(r);
+  if (r.hash.empty()) r.hash = record_hash(r);
   int64_t source = source_id(r.source);
   find.bind(1, source).bind(2, r.id);
   Added outcome = Added::added;

@@ -34,8 +34,9 @@ class Store {
   class Session {
    public:
     ~Session();  // without finish(): commits the open batch's complete rows, entry "unfinished"
-    // `record.hash` is filled in. same_id_other_text: the same (source, id) came earlier in this
-    // file with another content; the record was not stored and the caller rejects the row.
+    // `record.hash` is filled in where empty. same_id_other_text: the same (source, id) came
+    // earlier in this file with another content; the record was not stored and the caller rejects
+    // the row.
     Added add(Record& record);
     // Lines that were rejected in an earlier import of this file's bytes are not listed twice.
     void reject(const RejectedRow& row);

@@ -1,6 +1,7 @@
 #include "records/text_source.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,13 +11,15 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "base/strings.h"
+#include "records/source_reader.h"
 
 namespace gantry {
 namespace {
 
 constexpr size_t kPiece = size_t{256} << 10;
-constexpr size_t kSample = size_t{1} << 20;
+constexpr size_t kSample = size_t{256} << 10;
 constexpr double kEnoughConfidence = 0.8;
 constexpr double kCertain = 0.999999;  // a pipe is not waited on for a longer sample
 
@@ -66,6 +69,14 @@ TextSource::~TextSource() {
   if (owns_fd_ && fd_ >= 0) ::close(fd_);
 }
 
+// A pipe may be silent for long: Ctrl-C must be heard meanwhile.
+void TextSource::wait_for_input() const {
+  constexpr int kMilliseconds = 200;
+  pollfd waiting{fd_, POLLIN, 0};
+  while (::poll(&waiting, 1, kMilliseconds) == 0)
+    throw_if_interrupted("What was read is stored; import the file again to go on.");
+}
+
 size_t TextSource::read_some(std::string& out) {
   size_t got = 0, old = out.size();
   if (fd_ < 0) {
@@ -73,6 +84,7 @@ size_t TextSource::read_some(std::string& out) {
     out.append(memory_.substr(0, got));
     memory_.remove_prefix(got);
   } else {
+    if (is_stream_) wait_for_input();
     out.resize(old + kPiece);
     ssize_t n;
     do n = ::read(fd_, out.data() + old, kPiece);
@@ -133,9 +145,15 @@ bool TextSource::fill() {
   }
   std::vector<Decoder::Bad> bad;
   decoder_->decode(bytes, ended_, buffer_, bad);
+  // A row begins behind a line end, so the first bad byte of each line is enough: a long line of
+  // noise costs no memory.
   for (Decoder::Bad& b : bad) {
+    uint64_t since = std::max(last_bad_, dropped_) - dropped_;
+    std::string_view between = std::string_view(buffer_).substr(since, b.output_offset - since);
+    bool same_line = !bad_.empty() && find_line_end(between) == between.npos;
     b.output_offset += dropped_;
-    bad_.push_back(std::move(b));
+    last_bad_ = b.output_offset;
+    if (!same_line) bad_.push_back(std::move(b));
   }
   return true;
 }

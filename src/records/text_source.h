@@ -42,6 +42,7 @@ class TextSource {
   std::string sha256();  // of the bytes read; ends the computation
 
  private:
+  void wait_for_input() const;
   size_t read_some(std::string& out);
   Detected decide(std::string& bytes);  // may read on
   void settle(Detected detected);
@@ -59,8 +60,10 @@ class TextSource {
   std::map<uint32_t, uint64_t> none_;
   std::string buffer_;  // decoded; [begin_, end) is not consumed
   size_t begin_ = 0;
-  uint64_t dropped_ = 0;          // decoded bytes that have left buffer_
-  std::deque<Decoder::Bad> bad_;  // output_offset counted from the start of the decoded stream
+  uint64_t dropped_ = 0;  // decoded bytes that have left buffer_
+  // The first of each line; output_offset counts from the start of the decoded stream.
+  std::deque<Decoder::Bad> bad_;
+  uint64_t last_bad_ = 0;  // of all, in the decoded stream
 };
 
 }  // namespace gantry

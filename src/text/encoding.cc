@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -179,11 +178,12 @@ size_t ascii_run(const uint8_t* p, size_t n) {
 }
 
 std::string hexadecimal(const uint8_t* p, size_t n) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
   std::string out;
   for (size_t i = 0; i < n; ++i) {
-    char two[4];
-    std::snprintf(two, sizeof two, "%s%02X", i ? " " : "", p[i]);
-    out += two;
+    if (i) out.push_back(' ');
+    out.push_back(kDigits[p[i] >> 4]);
+    out.push_back(kDigits[p[i] & 15]);
   }
   return out;
 }
@@ -229,16 +229,43 @@ struct Decoder::State {
     return {1, kNone};
   }
   // Copies what needs no change: bytes used up.
-  size_t copy_plain(const uint8_t* p, size_t n, std::string& out) const {
-    bool plain =
-        encoding == Encoding::utf8 || encoding == Encoding::cp932 || encoding == Encoding::euc_jp;
-    if (!plain || p[0] >= 0x80) return 0;
-    size_t run = ascii_run(p, n);
+  size_t copy_plain(const uint8_t* p, size_t n, std::string& out) {
+    size_t run = 0;
+    if (encoding == Encoding::utf8)
+      run = valid_run(p, n);
+    else if (encoding == Encoding::cp932 || encoding == Encoding::euc_jp)
+      run = ascii_run(p, n);
     out.append(reinterpret_cast<const char*>(p), run);
     return run;
   }
+  size_t valid_run(const uint8_t* p, size_t n);
   void run(std::string_view bytes, bool last, std::string& out, std::vector<Bad>& bad);
 };
+
+// Length of the leading well-formed UTF-8, with a short way for characters of three bytes: nearly
+// all of Japanese.
+size_t Decoder::State::valid_run(const uint8_t* p, size_t n) {
+  size_t i = 0;
+  while (i < n) {
+    if (p[i] < 0x80) {
+      i += ascii_run(p + i, n - i);
+      continue;
+    }
+    if (i + 3 <= n && between(p[i], 0xE1, 0xEF) && p[i] != 0xED) {
+      if ((p[i + 1] & 0xC0) != 0x80 || (p[i + 2] & 0xC0) != 0x80) return i;
+      if (p[i] >= 0xEE) {
+        uint32_t c = (p[i] & 0x0Fu) << 12 | (p[i + 1] & 0x3Fu) << 6 | (p[i + 2] & 0x3Fu);
+        if (c <= kPrivateLast) ++private_use[c];
+      }
+      i += 3;
+      continue;
+    }
+    Step s = step_utf8(p + i, n - i);
+    if (s.bytes == 0 || s.code == kNone) return i;
+    i += s.bytes;
+  }
+  return i;
+}
 
 void Decoder::State::run(std::string_view bytes, bool last, std::string& out,
                          std::vector<Bad>& bad) {

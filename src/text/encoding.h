@@ -30,7 +30,7 @@ struct Detected {
   bool is_text = true;    // false: too many NULs and control bytes for any of the encodings
 };
 
-// From the first bytes of a file (a megabyte is plenty; the last character may be cut).
+// From the first bytes of a file (256 KB are looked at; the last character may be cut).
 // `complete`: there are no bytes beyond.
 Detected detect_encoding(std::string_view sample, bool complete);
 

@@ -4,7 +4,6 @@
 // the log-likelihoods can be compared; the confidence is the share of the winner.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <vector>
 
 #include "text/encoding.h"
@@ -13,7 +12,9 @@
 namespace gantry {
 namespace {
 
-constexpr size_t kSampleLimit = size_t{1} << 20;
+constexpr size_t kSampleLimit = size_t{256} << 10;
+constexpr size_t kPlentyOfUtf8 =
+    1000;  // characters beyond ASCII without a bad byte: no other reading
 // Shares of the characters beyond which it is no text: bad bytes and control characters; and, in a
 // legacy encoding or UTF-16, characters that Japanese text hardly has.
 constexpr double kWorstBadShare = 0.1, kWorstForeignShare = 0.3;
@@ -140,6 +141,9 @@ Detected detect_encoding(std::string_view sample, bool complete) {
   if (sample.starts_with("\xFE\xFF")) return {Encoding::utf16be, 1, "byte order mark", true};
 
   std::vector<Reading> readings = {read_as(Encoding::utf8, sample, complete)};
+  bool certain =
+      readings[0].bad + readings[0].controls == 0 && readings[0].beyond_ascii > kPlentyOfUtf8;
+  if (certain) return {Encoding::utf8, 1, describe(readings[0]), true};
   if (readings[0].beyond_ascii + readings[0].bad > 0) {
     readings.push_back(read_as(Encoding::cp932, sample, complete));
     readings.push_back(read_as(Encoding::euc_jp, sample, complete));
