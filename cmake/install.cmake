@@ -6,14 +6,7 @@ install(DIRECTORY tasks/ DESTINATION ${CMAKE_INSTALL_DATADIR}/gantry/tasks)
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES docs/gantry.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 
-# Completions are made by the program itself, so they cannot fall behind its options.
 set(completions ${PROJECT_BINARY_DIR}/completions)
-file(MAKE_DIRECTORY ${completions})
-add_custom_command(TARGET gantry POST_BUILD
-  COMMAND $<TARGET_FILE:gantry> completion bash > ${completions}/gantry.bash
-  COMMAND $<TARGET_FILE:gantry> completion zsh > ${completions}/_gantry
-  COMMAND $<TARGET_FILE:gantry> completion fish > ${completions}/gantry.fish
-  VERBATIM)
 install(FILES ${completions}/gantry.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gantry)
 install(FILES ${completions}/_gantry DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions)
 install(FILES ${completions}/gantry.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

@@ -19,7 +19,7 @@ endif()
 find_library(MECAB_LIBRARY mecab REQUIRED)
 
 add_library(gantry_options INTERFACE)
-target_compile_options(gantry_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+target_compile_options(gantry_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers -Wno-restrict
                                                 -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(NOT GANTRY_FUZZ)
   target_link_libraries(gantry_options INTERFACE OpenMP::OpenMP_CXX)

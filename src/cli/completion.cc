@@ -1,4 +1,5 @@
-// gantry completion: shell completion, made from the verbs and options themselves so that it cannot fall behind.
+// gantry completion: shell completion, made from the verbs and options themselves so that it cannot
+// fall behind.
 #include "base/error.h"
 #include "cli/face.h"
 
@@ -92,11 +93,16 @@ std::string fish(const std::vector<VerbWords>& verbs) {
 void add_completion(CLI::App& app, Face& face) {
   auto* verb = app.add_subcommand("completion", "Shell completion for bash, zsh or fish");
   auto shell = std::make_shared<std::string>();
-  verb->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  verb->footer("Example: gantry completion bash > ~/.local/share/bash-completion/completions/gantry");
+  verb->add_option("shell", *shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  verb->footer(
+      "Example: gantry completion bash > ~/.local/share/bash-completion/completions/gantry");
   verb->callback([&app, &face, shell] {
     auto verbs = verbs_of(app);
-    std::string script = *shell == "bash" ? bash(verbs) : *shell == "zsh" ? zsh(verbs) : fish(verbs);
+    std::string script = *shell == "bash"  ? bash(verbs)
+                         : *shell == "zsh" ? zsh(verbs)
+                                           : fish(verbs);
     face.result({{"shell", *shell}, {"script", script}}, script);
   });
 }

@@ -38,7 +38,8 @@ void Face::close_line() {
 
 ProgressSink Face::progress() {
   if (quiet) return {};
-  return [this, terminal = ::isatty(2) != 0, phase = std::string(), phase_began = 0.0](const Progress& p) mutable {
+  return [this, terminal = ::isatty(2) != 0, phase = std::string(),
+          phase_began = 0.0](const Progress& p) mutable {
     if (p.milestone) {
       say(p.phase);
       return;
@@ -76,7 +77,8 @@ void Face::say(const std::string& line) {
 void Face::result(const nlohmann::json& object, const std::string& text) {
   close_line();
   if (json) {
-    // Invalid UTF-8 cannot reach here but from a file name; it is shown replaced rather than refused.
+    // Invalid UTF-8 cannot reach here but from a file name; it is shown replaced rather than
+    // refused.
     std::cout << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   } else if (!text.empty()) {
     std::cout << text << (text.back() == '\n' ? "" : "\n");

@@ -1,4 +1,5 @@
-// The face: what every verb shares. Results of --json go to stdout as one object; words and progress go to stderr.
+// The face: what every verb shares. Results of --json go to stdout as one object; words and
+// progress go to stderr.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -33,7 +34,8 @@ class Face {
   void close_line();
 };
 
-// Splits "key=value" settings from file names among a verb's words. A word that names an existing file is a file.
+// Splits "key=value" settings from file names among a verb's words. A word that names an existing
+// file is a file.
 struct Words {
   std::vector<std::string> files;
   std::vector<std::string> overrides;

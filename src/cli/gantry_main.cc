@@ -15,11 +15,12 @@ void on_interrupt(int) {
   if (gantry::interrupted().exchange(true)) std::_Exit(130);
 }
 
-int show(gantry::cli::Face& face, const std::string& code, const std::string& message, const std::string& remedy,
-         int exit_code) {
+int show(gantry::cli::Face& face, const std::string& code, const std::string& message,
+         const std::string& remedy, int exit_code) {
   if (face.json)
-    std::cout << nlohmann::json{{"error", {{"code", code}, {"message", message}, {"remedy", remedy}}}}.dump(
-                     2, ' ', false, nlohmann::json::error_handler_t::replace)
+    std::cout << nlohmann::json{{"error",
+                                 {{"code", code}, {"message", message}, {"remedy", remedy}}}}
+                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   std::fprintf(stderr, "\ngantry: %s: %s\n", code.c_str(), message.c_str());
   if (!remedy.empty()) std::fprintf(stderr, "        %s\n", remedy.c_str());
@@ -42,11 +43,13 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("gantry ") + version());
   app.add_flag("--json", face.json, "One JSON object on stdout");
   app.add_option("--study", face.study, "The study's folder (default: the one you stand in)");
-  app.add_option("--threads", face.threads, "Threads to use (default: all cores)")->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", face.threads, "Threads to use (default: all cores)")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--quiet", face.quiet, "No progress and no remarks");
-  app.footer("Each verb has its own --help with an example.\n"
-             "First study: gantry init s --task bone-metastasis; gantry import --study s reports.csv; "
-             "gantry train --study s; gantry test --study s");
+  app.footer(
+      "Each verb has its own --help with an example.\n"
+      "First study: gantry init s --task bone-metastasis; gantry import --study s reports.csv; "
+      "gantry train --study s; gantry test --study s");
   app.parse_complete_callback([&] {
     if (face.threads > 0) set_thread_count(face.threads);
   });
@@ -73,11 +76,15 @@ int main(int argc, char** argv) {
     int code = app.exit(error);
     return code == 0 ? 0 : 2;
   } catch (const Error& error) {
-    return show(face, error.code(), error.message(), error.remedy(), error.code() == "E0104" ? 130 : 1);
+    return show(face, error.code(), error.message(), error.remedy(),
+                error.code() == "E0104" ? 130 : 1);
   } catch (const std::bad_alloc&) {
     return show(face, "E0105", "out of memory",
-                "Close other programs, or lower train.batch_reports; `gantry doctor` shows the memory there is.", 1);
+                "Close other programs, or lower train.batch_reports; `gantry doctor` shows the "
+                "memory there is.",
+                1);
   } catch (const std::exception& error) {
-    return show(face, "E0100", error.what(), "This is a fault in Gantry: please report it with the command.", 1);
+    return show(face, "E0100", error.what(),
+                "This is a fault in Gantry: please report it with the command.", 1);
   }
 }

@@ -1,4 +1,5 @@
-// gantry model get | list | inspect | verify | add | export: the model shelf, and the tuned classifier taken out.
+// gantry model get | list | inspect | verify | add | export: the model shelf, and the tuned
+// classifier taken out.
 #include <memory>
 
 #include "base/strings.h"
@@ -10,7 +11,9 @@
 namespace gantry::cli {
 namespace {
 
-Shelf open_shelf() { return {default_shelf_folder(), read_known_models(data_file("base-models.toml"))}; }
+Shelf open_shelf() {
+  return {default_shelf_folder(), read_known_models(data_file("tasks/base-models.toml"))};
+}
 
 std::string pad(std::string text, size_t width) {
   if (text.size() < width) text.append(width - text.size(), ' ');
@@ -18,7 +21,8 @@ std::string pad(std::string text, size_t width) {
 }
 
 void add_get(CLI::App& model, Face& face) {
-  auto* verb = model.add_subcommand("get", "Bring a known base model onto the shelf (the one verb that downloads)");
+  auto* verb = model.add_subcommand(
+      "get", "Bring a known base model onto the shelf (the one verb that downloads)");
   auto name = std::make_shared<std::string>();
   auto from = std::make_shared<std::string>();
   verb->add_option("name", *name, "See `gantry model list`")->required();
@@ -27,8 +31,10 @@ void add_get(CLI::App& model, Face& face) {
   verb->callback([&face, name, from] {
     Shelf shelf = open_shelf();
     GetResult got = shelf.get(*name, {.from_file = *from}, face.progress());
-    face.say(*name + (got.was_there ? " is on the shelf: " : " is now on the shelf: ") + got.folder.string());
-    face.result({{"name", *name}, {"folder", got.folder.string()}, {"was_there", got.was_there}}, "");
+    face.say(*name + (got.was_there ? " is on the shelf: " : " is now on the shelf: ") +
+             got.folder.string());
+    face.result({{"name", *name}, {"folder", got.folder.string()}, {"was_there", got.was_there}},
+                "");
   });
 }
 
@@ -48,16 +54,17 @@ void add_list(CLI::App& model, Face& face) {
                       {"bytes", entry.bytes},
                       {"licence", entry.licence},
                       {"summary", entry.summary}});
-      text += pad(entry.name, 26) + pad(entry.present ? "here" : "can be had", 12) + pad(entry.kind, 9) +
-              pad(format_bytes(static_cast<double>(entry.bytes)), 11) + entry.summary +
-              (entry.licence.empty() ? "" : " [" + entry.licence + "]") + "\n";
+      text += pad(entry.name, 26) + pad(entry.present ? "here" : "can be had", 12) +
+              pad(entry.kind, 9) + pad(format_bytes(static_cast<double>(entry.bytes)), 11) +
+              entry.summary + (entry.licence.empty() ? "" : " [" + entry.licence + "]") + "\n";
     }
     face.result({{"shelf", shelf.folder().string()}, {"models", rows}}, text);
   });
 }
 
 void add_inspect(CLI::App& model, Face& face) {
-  auto* verb = model.add_subcommand("inspect", "What a model is: architecture, size, tokenizer, hashes");
+  auto* verb =
+      model.add_subcommand("inspect", "What a model is: architecture, size, tokenizer, hashes");
   auto name = std::make_shared<std::string>();
   verb->add_option("name", *name, "A model on the shelf, or a folder")->required();
   verb->footer("Example: gantry model inspect multilingual-e5-small");
@@ -99,15 +106,18 @@ void add_inspect(CLI::App& model, Face& face) {
     };
     line("name", facts.name + " (" + facts.kind + ", " + facts.architecture + ")");
     line("folder", facts.folder.string());
-    line("shape", std::to_string(facts.layers) + " layers, " + std::to_string(facts.hidden_size) + " wide, " +
-                      std::to_string(facts.heads) + " heads, MLP " + std::to_string(facts.intermediate_size) +
-                      ", up to " + std::to_string(facts.max_tokens) + " tokens");
-    line("parameters", with_commas(facts.parameters) + " (of which " + with_commas(facts.embedding_parameters) +
-                           " embeddings; " + type_text + ")");
+    line("shape", std::to_string(facts.layers) + " layers, " + std::to_string(facts.hidden_size) +
+                      " wide, " + std::to_string(facts.heads) + " heads, MLP " +
+                      std::to_string(facts.intermediate_size) + ", up to " +
+                      std::to_string(facts.max_tokens) + " tokens");
+    line("parameters", with_commas(facts.parameters) + " (of which " +
+                           with_commas(facts.embedding_parameters) + " embeddings; " + type_text +
+                           ")");
     line("tokenizer", facts.tokenizer + ", vocabulary of " + with_commas(facts.vocab_size));
     line("prefix, pooling", "\"" + facts.prefix + "\", " + facts.pooling);
     line("on disk, in use", format_bytes(static_cast<double>(facts.disk_bytes)) + ", " +
-                                format_bytes(static_cast<double>(facts.load_bytes)) + " as float32");
+                                format_bytes(static_cast<double>(facts.load_bytes)) +
+                                " as float32");
     line("licence", facts.licence);
     line("weights hash", facts.weights_hash);
     line("tokenizer hash", facts.tokenizer_hash);
@@ -116,7 +126,8 @@ void add_inspect(CLI::App& model, Face& face) {
 }
 
 void add_verify(CLI::App& model, Face& face) {
-  auto* verb = model.add_subcommand("verify", "Check hashes, shapes, values and tokenizer of a model");
+  auto* verb =
+      model.add_subcommand("verify", "Check hashes, shapes, values and tokenizer of a model");
   auto name = std::make_shared<std::string>();
   verb->add_option("name", *name, "A model on the shelf, or a folder")->required();
   verb->footer("Example: gantry model verify multilingual-e5-small");
@@ -125,7 +136,8 @@ void add_verify(CLI::App& model, Face& face) {
     std::string text;
     for (const auto& line : report.passed) text += "good  " + line + "\n";
     for (const auto& line : report.failed) text += "BAD   " + line + "\n";
-    face.result({{"good", report.good()}, {"passed", report.passed}, {"failed", report.failed}}, text);
+    face.result({{"good", report.good()}, {"passed", report.passed}, {"failed", report.failed}},
+                text);
     if (!report.good()) face.exit_code = 1;
   });
 }
@@ -135,7 +147,8 @@ void add_add(CLI::App& model, Face& face) {
   auto folder = std::make_shared<std::string>();
   auto name = std::make_shared<std::string>();
   auto link = std::make_shared<bool>(false);
-  verb->add_option("folder", *folder, "config.json, *.safetensors and the tokenizer's files")->required();
+  verb->add_option("folder", *folder, "config.json, *.safetensors and the tokenizer's files")
+      ->required();
   verb->add_option("--name", *name, "Its name on the shelf (default: the folder's)");
   verb->add_flag("--link", *link, "Link instead of copying");
   verb->footer("Example: gantry model add /media/stick/bert-base-japanese-v3 --name tohoku-v3");
@@ -147,7 +160,8 @@ void add_add(CLI::App& model, Face& face) {
 }
 
 void add_export(CLI::App& model, Face& face) {
-  auto* verb = model.add_subcommand("export", "The study's tuned classifier as a Hugging Face folder");
+  auto* verb =
+      model.add_subcommand("export", "The study's tuned classifier as a Hugging Face folder");
   auto folder = std::make_shared<std::string>();
   auto run = std::make_shared<std::string>();
   verb->add_option("folder", *folder, "A new folder")->required();
@@ -163,7 +177,8 @@ void add_export(CLI::App& model, Face& face) {
 }  // namespace
 
 void add_model(CLI::App& app, Face& face) {
-  auto* model = app.add_subcommand("model", "The model shelf: get, list, inspect, verify, add; export a tuned model");
+  auto* model = app.add_subcommand(
+      "model", "The model shelf: get, list, inspect, verify, add; export a tuned model");
   model->require_subcommand(1);
   model->fallthrough();
   add_get(*model, face);

@@ -12,16 +12,16 @@ void add_version(CLI::App& app, Face& face) {
   verb->footer("Example: gantry version --json");
   verb->callback([&face] {
     const auto* dnnl = dnnl_version();
-    std::string onednn =
-        std::to_string(dnnl->major) + "." + std::to_string(dnnl->minor) + "." + std::to_string(dnnl->patch);
+    std::string onednn = std::to_string(dnnl->major) + "." + std::to_string(dnnl->minor) + "." +
+                         std::to_string(dnnl->patch);
     nlohmann::json object{{"gantry", version()},
                           {"commit", commit()},
                           {"compiler", "g++ " __VERSION__},
                           {"onednn", onednn},
                           {"sqlite", sqlite3_libversion()}};
     face.result(object, std::string("gantry ") + version() + " (commit " + commit() + ", " +
-                            object["compiler"].get<std::string>() + ", oneDNN " + onednn + ", SQLite " +
-                            sqlite3_libversion() + ")");
+                            object["compiler"].get<std::string>() + ", oneDNN " + onednn +
+                            ", SQLite " + sqlite3_libversion() + ")");
   });
 }
 

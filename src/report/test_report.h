@@ -1,5 +1,6 @@
-// TestReport: everything a test has to tell, as plain data. workflow/ fills it, this folder writes it as metrics.json,
-// CSV tables, SVG plots and report.html. No figure is computed while writing but for layout.
+// TestReport: everything a test has to tell, as plain data. workflow/ fills it, this folder writes
+// it as metrics.json, CSV tables, SVG plots and report.html. No figure is computed while writing
+// but for layout.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ struct TestedClassifier {
   std::string description;  // one sentence for the reader
   bool is_model = false;    // the study's model; false: a baseline
   Evaluation evaluation;
-  double seconds = 0;        // for the whole test set, loading included; 0: not timed
-  double seconds_load = 0;   // of which loading
+  double seconds = 0;       // for the whole test set, loading included; 0: not timed
+  double seconds_load = 0;  // of which loading
 };
 
 // The model against one baseline on the same cases.
@@ -27,7 +28,8 @@ struct BaselineComparison {
   std::string baseline;
   int64_t model_only_right = 0, baseline_only_right = 0, both_right = 0, both_wrong = 0;
   double mcnemar_p = 1;  // exact, two-sided
-  Estimate macro_f1_difference, accuracy_difference;  // model - baseline, paired bootstrap over patients
+  Estimate macro_f1_difference,
+      accuracy_difference;  // model - baseline, paired bootstrap over patients
 };
 
 struct RestartCurve {
@@ -46,7 +48,8 @@ struct RecipeStep {
   Estimate accuracy, macro_f1;
 };
 
-// A word or piece of a text and how much it spoke for the answer given; weights are scaled to -1 .. 1.
+// A word or piece of a text and how much it spoke for the answer given; weights are scaled to -1
+// .. 1.
 struct WeighedSpan {
   size_t begin = 0, end = 0;  // bytes of `model_text`
   double weight = 0;
@@ -60,8 +63,9 @@ struct TestedCase {
   std::vector<double> probability;
   bool abstained = false;
   int64_t tokens = 0, windows = 1;
-  std::vector<int> baseline_predicted;   // one a baseline, in the order of `classifiers` behind the model
-  std::vector<WeighedSpan> weighed;      // failures only
+  std::vector<int>
+      baseline_predicted;  // one a baseline, in the order of `classifiers` behind the model
+  std::vector<WeighedSpan> weighed;                         // failures only
   std::vector<std::pair<std::string, std::string>> fields;  // sex, age, modality, ...
 };
 
@@ -73,17 +77,18 @@ struct FlowBox {  // one step of the data-flow diagram
 struct SetBox {
   std::string name;  // "training", "tuning", "test"
   int64_t reports = 0, patients = 0;
-  std::vector<int64_t> per_group;        // in the order of `labels`
+  std::vector<int64_t> per_group;         // in the order of `labels`
   std::vector<int64_t> per_group_before;  // before under-sampling
 };
 
 struct TestReport {
-  std::string study, task, title, title_ja, question, source;  // source: the published study followed, or ""
-  bool synthetic = false;    // said on every page
-  std::string data_note;     // what the data are, in the words of study.toml
-  std::string run;           // run id
-  std::string tested_at;     // UTC, ISO 8601
-  int64_t looks = 1;         // times the test set was opened, this one included
+  std::string study, task, title, title_ja, question,
+      source;                              // source: the published study followed, or ""
+  bool synthetic = false;                  // said on every page
+  std::string data_note;                   // what the data are, in the words of study.toml
+  std::string run;                         // run id
+  std::string tested_at;                   // UTC, ISO 8601
+  int64_t looks = 1;                       // times the test set was opened, this one included
   std::vector<std::string> earlier_looks;  // "2026-11-26T02:10:11Z run-1a2b3c4d"
 
   std::vector<std::string> labels, label_names, label_names_ja;  // values as in the data; names
@@ -99,7 +104,7 @@ struct TestReport {
   std::string recipe_cases;  // which cases the recipe's figures stand on
 
   double temperature = 1;
-  AbstentionThreshold abstention;      // chosen on the tuning cases
+  AbstentionThreshold abstention;  // chosen on the tuning cases
   std::string abstention_note;
   Estimate answered_accuracy, coverage;  // of the test cases above the threshold
   int64_t windowed_cases = 0;            // longer than the model: read in windows, none cut
@@ -110,7 +115,8 @@ struct TestReport {
 
   double training_seconds = 0, useful_tokens_per_second = 0, percent_of_ceiling = 0;
   int64_t peak_memory_bytes = 0;
-  std::vector<std::pair<std::string, std::string>> identity;  // data hash, split hash, weights hash, ...
+  std::vector<std::pair<std::string, std::string>>
+      identity;  // data hash, split hash, weights hash, ...
 };
 
 }  // namespace gantry

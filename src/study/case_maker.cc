@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/strings.h"
 #include "study/case_making.h"
 #include "study/data_folder.h"
+#include "text/block_tfidf.h"
+#include "text/clauses.h"
 #include "text/normalize.h"
 
 namespace gantry {
@@ -35,6 +38,9 @@ size_t invisible_at(std::string_view text, size_t at) {
   return 0;
 }
 
+// "diagnosis.focus" -> "diagnosis".
+std::string section_of(const std::string& part) { return part.substr(0, part.find('.')); }
+
 std::string field_value(const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
   return value.is_null() ? "" : value.dump();
@@ -65,10 +71,13 @@ std::string CaseMaker::model_text(std::string_view original) {
 struct CaseMaker::State {
   Settings settings;
   SectionTable table;
+  std::optional<FocusPattern> focus;
 };
 
 CaseMaker::CaseMaker(const Settings& settings)
-    : state_(new State{settings, SectionTable::load(data_file("tasks/headings.toml"))}) {}
+    : state_(new State{settings, SectionTable::load(data_file("tasks/headings.toml")), {}}) {
+  if (!settings.focus.pattern.empty()) state_->focus.emplace(settings.focus.pattern);
+}
 CaseMaker::~CaseMaker() = default;
 
 const SectionTable& CaseMaker::table() const { return state_->table; }
@@ -112,15 +121,16 @@ void CaseMaker::write_text(OpenReport& report, Case& out) const {
       if (fields.is_object() && fields.contains(name))
         append(model_text(name) + ": ", model_text(field_value(fields[name])));
   }
-  std::string before_sections = text;
   bool required_missing = false, any = false;
-  for (size_t i = 0; i < sections.use.size(); ++i) {
-    const std::string& kind = sections.use[i];
-    out.sections.push_back(report.section(kind));
-    std::string body = model_text(out.sections.back());
-    any = any || !body.empty();
-    append(sections.tags.empty() ? "" : sections.tags[i], body);
-    if (!body.empty()) continue;
+  for (const std::string& part : sections.use) {
+    const std::string kind = section_of(part);
+    if (std::find(out.missing_sections.begin(), out.missing_sections.end(), kind) !=
+        out.missing_sections.end())
+      continue;
+    if (!model_text(report.section(kind)).empty()) {
+      any = true;
+      continue;
+    }
     out.missing_sections.push_back(kind);
     required_missing =
         required_missing || std::find(sections.required.begin(), sections.required.end(), kind) !=
@@ -133,16 +143,54 @@ void CaseMaker::write_text(OpenReport& report, Case& out) const {
       out.dropped += ", " + out.missing_sections[i];
     return;
   }
-  if (required_missing || !any) {
-    text = before_sections;
-    append("", model_text(report.whole()));
-    out.whole_text_used = true;
+  out.whole_text_used = required_missing || !any;
+  for (size_t i = 0; i < sections.use.size(); ++i) {
+    out.sections.push_back(part_of(report, sections.use[i], out));
+    append(sections.tags.empty() ? "" : sections.tags[i], model_text(out.sections.back()));
   }
+  if (out.whole_text_used && text.empty()) append("", model_text(report.whole()));
   if (model_text(report.whole()).empty()) {
     out.dropped_at = "text";
     out.dropped = "no text";
   }
   out.text = std::move(text);
+  write_ngram_texts(report, out);
+}
+
+// A section, or its clauses about the focus or the others. Where a required section is missing, the
+// whole report stands for it, and the sections that were found are not read twice.
+std::string CaseMaker::part_of(OpenReport& report, const std::string& part,
+                               const Case& item) const {
+  const std::string kind = section_of(part);
+  const bool missing = std::find(item.missing_sections.begin(), item.missing_sections.end(),
+                                 kind) != item.missing_sections.end();
+  const auto& required = state_->settings.sections.required;
+  std::string text = report.section(kind);
+  if (item.whole_text_used && kind != "whole") {
+    const bool stands_for_whole =
+        missing &&
+        (required.empty() || std::find(required.begin(), required.end(), kind) != required.end());
+    text = stands_for_whole ? report.whole() : "";
+  }
+  if (kind == part || text.empty()) return text;
+  // Clauses are cut from normalised text, so that full-width numbering and digits are seen; line
+  // breaks stay.
+  const std::string normalised = nfkc(text);
+  return part.ends_with(".focus") ? state_->focus->clauses_with(normalised)
+                                  : state_->focus->clauses_without(normalised);
+}
+
+void CaseMaker::write_ngram_texts(OpenReport& report, Case& out) const {
+  const auto& tfidf = state_->settings.tfidf;
+  for (const std::string& part : tfidf.baseline) {
+    std::string text = model_text(part_of(report, part, out));
+    if (text.empty()) continue;
+    out.baseline_text += (out.baseline_text.empty() ? "" : "\n") + text;
+  }
+  for (size_t b = 0; b < tfidf.blocks.size(); ++b) {
+    if (b > 0) out.blocks_text += kBlockSeparator;
+    out.blocks_text += model_text(part_of(report, tfidf.blocks[b], out));
+  }
 }
 
 std::string patient_key(const Record& record, const Settings& settings) {

@@ -140,7 +140,8 @@ std::vector<FlowStep> worth_telling(std::vector<FlowStep> flow) {
 }
 
 std::string hash_of_deciding_settings(const Settings& settings, bool wants_unlabelled) {
-  const std::string_view sections[] = {"labels", "sections", "cohort", "split", "sampling"};
+  const std::string_view sections[] = {"labels", "sections", "focus",
+                                       "cohort", "split",    "sampling"};
   return sha256_hex(settings_hash(settings, sections) + std::to_string(settings.train.folds) +
                     (wants_unlabelled ? "+unlabelled" : "") +
                     sha256_of_file(data_file("tasks/headings.toml")));

@@ -38,7 +38,10 @@ struct Case {
   bool patient_known = true;
   std::string date;      // YYYY-MM-DD or ""
   std::string text;      // what the model reads: NFKC, white space cleaned, tags and joiners in it
-  std::string original;  // the whole report as it came
+  std::string baseline_text;  // what the TF-IDF baseline reads (tfidf.baseline)
+  std::string blocks_text;    // what the ensemble's TF-IDF member reads: tfidf.blocks, parted by
+                              // kBlockSeparator (text/block_tfidf.h)
+  std::string original;       // the whole report as it came
   std::vector<std::string> sections;  // bodies of settings.sections.use, in order, as they came
   std::vector<std::string> missing_sections;  // wanted but not found
   bool whole_text_used = false;               // because a required section is missing
@@ -115,6 +118,8 @@ class CaseMaker {
  private:
   struct State;
   void write_text(OpenReport& report, Case& out) const;
+  void write_ngram_texts(OpenReport& report, Case& out) const;
+  std::string part_of(OpenReport& report, const std::string& part, const Case& item) const;
   std::unique_ptr<State> state_;
 };
 

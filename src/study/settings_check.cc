@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/strings.h"
 #include "study/settings.h"
+#include "text/clauses.h"
 #include "text/encoding.h"
 
 namespace gantry {
@@ -34,6 +35,23 @@ void check_labels(const Settings::Labels& labels) {
   same_length(labels.names_ja, "labels.names_ja");
 }
 
+// "diagnosis.focus" -> "diagnosis".
+std::string section_of(const std::string& part) { return part.substr(0, part.find('.')); }
+
+void check_parts(const char* key, const std::vector<std::string>& parts, const Settings& settings) {
+  for (const std::string& part : parts) {
+    size_t dot = part.find('.');
+    if (dot == std::string::npos) continue;
+    std::string what = part.substr(dot + 1);
+    if (what != "focus" && what != "other")
+      wrong(std::string(key) + " names '" + part + "'",
+            "Behind a section's name may stand .focus or .other.");
+    if (settings.focus.pattern.empty())
+      wrong(std::string(key) + " names '" + part + "', and focus.pattern is empty",
+            "Give the words that name what the question is about, or use the whole section.");
+  }
+}
+
 void check_sections(const Settings::Sections& sections) {
   if (sections.use.empty() && sections.fields.empty())
     wrong("sections.use is empty", "Name a section, or \"whole\" for the whole report.");
@@ -42,7 +60,8 @@ void check_sections(const Settings::Sections& sections) {
               std::to_string(sections.use.size()),
           "Give one tag a section (\"\" for none), or no tags.");
   for (const std::string& name : sections.required)
-    if (std::find(sections.use.begin(), sections.use.end(), name) == sections.use.end())
+    if (std::none_of(sections.use.begin(), sections.use.end(),
+                     [&](const std::string& part) { return section_of(part) == name; }))
       wrong("sections.required names '" + name + "', which sections.use does not",
             "Require only sections that are used.");
 }
@@ -103,6 +122,10 @@ void check_settings(const Settings& settings) {
           "Let neighbouring windows share fewer tokens than a window holds.");
   if (settings.model.pooler && settings.model.pooling == "mean")
     wrong("model.pooler needs model.pooling = \"first\"", "Change one of the two.");
+  check_parts("sections.use", settings.sections.use, settings);
+  check_parts("tfidf.blocks", settings.tfidf.blocks, settings);
+  check_parts("tfidf.baseline", settings.tfidf.baseline, settings);
+  if (!settings.focus.pattern.empty()) FocusPattern compiles(settings.focus.pattern);
   if (settings.tfidf.ngram_min > settings.tfidf.ngram_max)
     wrong("tfidf.ngram_min is above tfidf.ngram_max", "Give the shorter first.");
   const std::string& encoding = settings.columns.encoding;

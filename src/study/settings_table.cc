@@ -16,6 +16,7 @@ const SettingSection kSections[] = {
     {"columns", "Which column of the imported files holds what. Each is a list of candidates; the first that the file has is used. Names are compared without regard to case, width and surrounding space. All other columns are kept."},
     {"labels", "The groups, in the order of the model's outputs."},
     {"sections", "Which part of the report the model reads."},
+    {"focus", "What the question is about."},
     {"cohort", "Which reports belong to the study. Every rule prints how many reports and patients it keeps and drops."},
     {"split", "Which patients are for training, tuning and testing. A patient is in one set only, and no two sets hold near-identical texts; this is proved and printed."},
     {"sampling", "Under-sampling of groups. What is taken out is counted, and the fractions are kept so that figures can be weighted back to the natural prevalence."},
@@ -58,6 +59,8 @@ const SettingRow kRows[] = {
     {"sections.required", AT(sections.required), "", kAny, kAny, true, "Sections a report must have; what happens without one is `missing`. Others may be absent. Either is counted and listed."},
     {"sections.missing", AT(sections.missing), "whole-text|set-aside", kAny, kAny, true, "A report without a required section: the model reads the whole text, or the report is set aside."},
     {"sections.fields", AT(sections.fields), "", kAny, kAny, false, "Other columns the model reads before the sections, each as `name: value`."},
+
+    {"focus.pattern", AT(focus.pattern), "", kAny, kAny, false, "Words that name what the question is about, as a PCRE2 pattern. `diagnosis.focus` in `sections.use` is then the clauses of the diagnosis that hold one of them, `diagnosis.other` the other clauses; likewise for every section."},
 
     {"cohort.keywords_any", AT(cohort.keywords_any), "", kAny, kAny, true, "Keep reports that hold one of these words. Compared after NFKC and case folding; line breaks inside Japanese words do not matter. Empty: no rule."},
     {"cohort.keywords_all", AT(cohort.keywords_all), "", kAny, kAny, false, "Keep reports that hold all of these words."},
@@ -149,7 +152,8 @@ const SettingRow kRows[] = {
     {"ensemble.tfidf", AT(ensemble.tfidf), "", kAny, kAny, true, "TF-IDF + logistic regression answers beside the encoder, as one more member."},
     {"ensemble.weights", AT(ensemble.weights), "equal|tuned", kAny, kAny, false, "Weight of the TF-IDF member: as one restart, or chosen on the tuning set."},
 
-    {"tfidf.text", AT(tfidf.text), "model-text|whole", kAny, kAny, false, "What it reads: the model's text, or the whole report."},
+    {"tfidf.baseline", AT(tfidf.baseline), "", kAny, kAny, false, "Sections the plain baseline reads, as one text."},
+    {"tfidf.blocks", AT(tfidf.blocks), "", kAny, kAny, false, "Sections the ensemble's member reads, each a block with features of its own (`diagnosis.focus`, ...); none: as the baseline."},
     {"tfidf.ngram_min", AT(tfidf.ngram_min), "", 1, 16, false, "Shortest character n-gram."},
     {"tfidf.ngram_max", AT(tfidf.ngram_max), "", 1, 16, false, "Longest character n-gram."},
     {"tfidf.min_reports", AT(tfidf.min_reports), "", 1, kMany, false, "n-grams of fewer reports are left out."},

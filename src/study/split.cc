@@ -122,7 +122,8 @@ void set_by_source(const Settings::Split& settings, std::span<Case> cases) {
     listed += (i > 0 ? "; " : "") + examples[i];
   if (examples.size() > 10)
     listed += "; and " + with_commas(static_cast<int64_t>(examples.size() - 10)) + " more";
-  throw Error(code, what + ": " + listed,
+  throw Error(code,
+              what + " (" + with_commas(static_cast<int64_t>(examples.size())) + "): " + listed,
               std::string("Remove them, or set ") + setting + " = \"drop_from_training\".");
 }
 
@@ -147,9 +148,8 @@ void resolve_patients(const Settings::Split& settings, std::span<Case> cases) {
     }
   }
   if (settings.patient_overlap == "refuse" && !refused.empty())
-    refuse("E0515",
-           with_commas(static_cast<int64_t>(refused.size())) + " patients have reports in two sets",
-           {refused.begin(), refused.end()}, "split.patient_overlap");
+    refuse("E0515", "patients with reports in two sets", {refused.begin(), refused.end()},
+           "split.patient_overlap");
 }
 
 // A text near-identical to one of a set nearer to testing is dropped.
@@ -181,9 +181,7 @@ void resolve_texts(const Settings::Split& settings, std::span<Case> cases,
                  " of the " + std::string(set_name(upper.set)) + " set");
       });
   if (settings.near_identical == "refuse" && !refused.empty())
-    refuse("E0516",
-           with_commas(static_cast<int64_t>(refused.size())) + " near-identical texts in two sets",
-           refused, "split.near_identical");
+    refuse("E0516", "near-identical texts in two sets", refused, "split.near_identical");
 }
 
 // ---- dealing
@@ -278,8 +276,8 @@ void note_missing_patients(std::span<const Case> cases, std::vector<std::string>
   int64_t missing = 0;
   for (const Case& one : cases) missing += is_live(one) && !one.patient_known;
   if (missing > 0)
-    notes.push_back(with_commas(missing) +
-                    " reports name no patient; each counts as its own patient");
+    notes.push_back("reports without a patient's number: " + with_commas(missing) +
+                    "; each counts as its own patient");
 }
 
 }  // namespace

@@ -140,7 +140,7 @@ TEST(Split, ByDateAPatientStaysInTheSetNearestToTesting) {
   override_setting(refuse, "patient_overlap=refuse");
   for (Case& one : pool.cases) one.dropped_at.clear();
   EXPECT_EQ(error_of([&] { pool.split(refuse); }),
-            "E0515: 2 patients have reports in two sets: A; B. Remove them, or set "
+            "E0515: patients with reports in two sets (2): A; B. Remove them, or set "
             "split.patient_overlap = \"drop_from_training\".");
 }
 
@@ -241,7 +241,8 @@ TEST(Split, MissingPatientsAreSaid) {
   }
   Split split = pool.split(settings);
   ASSERT_EQ(split.notes.size(), 1u);
-  EXPECT_EQ(split.notes[0], "5 reports name no patient; each counts as its own patient");
+  EXPECT_EQ(split.notes[0],
+            "reports without a patient's number: 5; each counts as its own patient");
 }
 
 TEST(Sampling, KeepsTheFractionAndRemembersIt) {

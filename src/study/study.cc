@@ -30,7 +30,8 @@ Study Study::create(const fs::path& folder, const std::string& task_name,
   Study study;
   study.folder_ = fs::absolute(folder).lexically_normal();
   if (!study.folder_.has_filename()) study.folder_ = study.folder_.parent_path();
-  if (fs::exists(study.settings_path()))
+  std::error_code trouble;
+  if (fs::exists(study.settings_path(), trouble))
     throw Error("E0508", "there is a study already in '" + folder.string() + "'",
                 "Give another folder, or work on that study.");
   study.task_ = load_task(task_name, study.settings_);
@@ -39,7 +40,11 @@ Study Study::create(const fs::path& folder, const std::string& task_name,
 
   make_private_folder(study.folder_);
   // A folder that was there already is closed too: what comes into it is about patients.
-  fs::permissions(study.folder_, fs::perms::owner_all);
+  fs::permissions(study.folder_, fs::perms::owner_all, trouble);
+  if (trouble)
+    throw Error("E0102",
+                "'" + folder.string() + "' cannot be closed to others: " + trouble.message(),
+                "A study lies in a folder of your own; give another one.");
   if (is_task_file(task_name)) {
     study.settings_.study.task = "task.toml";
     write_file_atomically(study.folder_ / "task.toml", read_file(study.task_.file));

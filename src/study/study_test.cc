@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <set>
+
 #include "base/file.h"
 #include "study/data_folder.h"
 #include "study/test_support.h"
@@ -89,6 +91,21 @@ TEST(Task, WrongTaskFiles) {
     std::string told = error_of([&] { load_task(file.string(), settings); });
     EXPECT_NE(told.find(expected), std::string::npos) << text << told;
   }
+}
+
+TEST(Errors, EveryCodeOfThisFolderIsDocumented) {
+  std::string documented = read_file(GANTRY_SOURCE_DIR "/docs/errors/study.md");
+  std::set<std::string> codes;
+  for (const auto& entry : std::filesystem::directory_iterator(GANTRY_SOURCE_DIR "/src/study")) {
+    if (entry.path().extension() != ".cc" || entry.path().stem().string().ends_with("_test"))
+      continue;
+    std::string source = read_file(entry.path());
+    for (size_t at = 0; (at = source.find("\"E05", at)) != std::string::npos; ++at)
+      codes.insert(source.substr(at + 1, 5));
+  }
+  EXPECT_EQ(codes.size(), 18u);
+  for (const std::string& code : codes)
+    EXPECT_NE(documented.find("| " + code + " |"), std::string::npos) << code;
 }
 
 TEST(DataFolder, SaysWhereItLooked) {

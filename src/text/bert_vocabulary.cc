@@ -111,7 +111,8 @@ NormalizerPtr make_normalizer(const Settings& settings) {
   steps.push_back(make_bert_normalizer({.clean_text = true,
                                         .handle_chinese_chars = settings.chinese_chars,
                                         .strip_accents = settings.strip_accents,
-                                        .lowercase = settings.lower_case}));
+                                        .lowercase = settings.lower_case,
+                                        .drop_unassigned = settings.words == "basic"}));
   return make_normalizer_sequence(std::move(steps));
 }
 
@@ -156,7 +157,7 @@ PreTokenizerPtr make_pretokenizer(const Settings& settings, const std::filesyste
     steps.push_back(std::make_unique<RewritePieces>(make_form_normalizer(NormalForm::kNfkc)));
     steps.push_back(make_each_character_pretokenizer());
   } else {
-    steps.push_back(make_whitespace_split_pretokenizer());
+    steps.push_back(make_python_split_pretokenizer());
   }
   return make_pretokenizer_sequence(std::move(steps));
 }

@@ -114,7 +114,11 @@ class Bpe : public SubwordModel {
     }
     merger.clear();
     add_symbols(word, merger);
-    merger.merge([&](const BpeSymbol& a, const BpeSymbol& b) { return table_(a.id, b.id); });
+    merger.merge([&](const BpeSymbol& a, const BpeSymbol& b) { return table_(a.id, b.id); },
+                 [&](const BpeSymbol& a, const BpeSymbol& b, int32_t id) {
+                   const std::optional<BpePair> pair = table_(a.id, b.id);
+                   return pair && pair->id == id;
+                 });
     for (const BpeSymbol& s : merger.symbols)
       if (s.begin < s.end) tokens.push_back({s.id, base + s.begin, base + s.end});
   }
@@ -227,13 +231,14 @@ class SentencePieceBpe : public SubwordModel {
       at += length;
     }
     Splits splits;
-    merger.merge([&](const BpeSymbol& a, const BpeSymbol& b) -> std::optional<BpePair> {
+    const auto lookup = [&](const BpeSymbol& a, const BpeSymbol& b) -> std::optional<BpePair> {
       const int32_t id = textual(word.substr(a.begin, b.end - a.begin));
       if (id < 0) return std::nullopt;
       if (kind_of(id) == SentencePieceKind::kUnused)
         splits.insert_or_assign(word.substr(a.begin, b.end - a.begin), a.end - a.begin);
       return BpePair{-static_cast<double>(scores_[static_cast<size_t>(id)]), id};
-    });
+    };
+    merger.merge(lookup, [](const BpeSymbol&, const BpeSymbol&, int32_t) { return true; });
     const size_t before = tokens.size();
     for (const BpeSymbol& s : merger.symbols)
       if (s.begin < s.end) add_symbol(word, s, base, splits, before, tokens);
@@ -252,13 +257,14 @@ class SentencePieceBpe : public SubwordModel {
       const std::string_view piece = word.substr(s.begin, s.end - s.begin);
       const int32_t id = textual(piece);
       const auto split = splits.find(piece);
-      if (id >= 0 && kind_of(id) == SentencePieceKind::kUnused && split != splits.end()) {
+      const bool unused = id >= 0 && kind_of(id) == SentencePieceKind::kUnused;
+      if (unused && split != splits.end()) {
         BpeSymbol right = s;
         right.begin = s.end = s.begin + split->second;
         waiting.push_back(right);
         waiting.push_back(s);
       } else {
-        add_token(word, {id, base + s.begin, base + s.end}, base, before, tokens);
+        add_token(word, {unused ? unk_ : id, base + s.begin, base + s.end}, base, before, tokens);
       }
     }
   }

@@ -33,10 +33,11 @@ class BpeMerger {
     symbols.push_back({begin, end, id, n - 1, -1, frozen});
   }
 
-  // `lookup(left, right)` gives the pair's order and id, or nothing when it cannot be merged. The
-  // cost is n log n in the number of symbols.
-  template <typename Lookup>
-  void merge(const Lookup& lookup) {
+  // `lookup(left, right)` gives the pair's order and id, or nothing when it cannot be merged;
+  // `holds(left, right, id)` whether a pair that covers the same bytes as when it was looked up
+  // still gives `id`. The cost is n log n in the number of symbols.
+  template <typename Lookup, typename Holds>
+  void merge(const Lookup& lookup, const Holds& holds) {
     for (size_t i = 0; i + 1 < symbols.size(); ++i) offer(static_cast<int32_t>(i), lookup);
     while (!queue_.empty()) {
       const Candidate best = queue_.top();
@@ -45,8 +46,7 @@ class BpeMerger {
       if (left.begin == left.end || left.next < 0) continue;
       BpeSymbol& right = symbols[static_cast<size_t>(left.next)];
       if (right.end != best.end) continue;  // a neighbour has grown since
-      const std::optional<BpePair> pair = lookup(left, right);
-      if (!pair || pair->id != best.id) continue;
+      if (!holds(left, right, best.id)) continue;
       left.end = right.end;
       left.id = best.id;
       left.next = right.next;

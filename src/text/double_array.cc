@@ -75,7 +75,8 @@ class DoubleArrayBuilder {
   }
 
   void place_children(const Node& node) {
-    std::vector<Child> children;
+    std::vector<Child>& children = children_;  // one for all nodes: allocating costs a third
+    children.clear();
     for (size_t i = node.begin; i < node.end; ++i) {
       const std::string_view key = keys_[i].first;
       const unsigned char label =
@@ -159,7 +160,8 @@ class DoubleArrayBuilder {
 
   std::span<const DoubleArray::Key> keys_;
   std::vector<uint32_t> units_, next_, previous_;
-  std::vector<bool> free_, base_used_;
+  std::vector<uint8_t> free_, base_used_;
+  std::vector<Child> children_;
   std::vector<Node> waiting_;
   uint32_t first_free_ = kNone, last_free_ = kNone;
 };

@@ -14,7 +14,7 @@
 namespace gantry {
 namespace {
 
-constexpr std::string_view kMagic = "GANTRY N-GRAM MODEL 1\n";
+constexpr std::string_view kMagic = "GANTRY N-GRAM MODEL 2\n";
 constexpr size_t kHashBytes = 64;  // hexadecimal
 
 class Writer {
@@ -129,13 +129,13 @@ std::vector<int> deal_groups(std::span<const int32_t> group, int folds) {
 
 }  // namespace
 
-NgramClassifier::NgramClassifier(Tfidf tfidf, LogisticRegression regression)
+NgramClassifier::NgramClassifier(BlockTfidf tfidf, LogisticRegression regression)
     : tfidf_(std::move(tfidf)), regression_(std::move(regression)) {}
 
 NgramClassifier NgramClassifier::fit(std::span<const std::string> texts,
                                      std::span<const int> labels, int classes,
                                      const NgramClassifierOptions& options) {
-  Tfidf tfidf = Tfidf::fit(texts, options.tfidf);
+  BlockTfidf tfidf = BlockTfidf::fit(texts, options.blocks, options.tfidf);
   LogisticRegression regression =
       LogisticRegression::fit(tfidf.transform(texts), labels, classes, options.regression);
   return NgramClassifier(std::move(tfidf), std::move(regression));
@@ -153,7 +153,7 @@ std::vector<NgramClassifier::Ngram> NgramClassifier::explain(std::string_view te
                                                              size_t most) const {
   std::vector<Ngram> ngrams;
   for (const Contribution& part : contributions(regression_, tfidf_.transform(text), c)) {
-    ngrams.push_back({tfidf_.vocabulary()[part.column], part.value});
+    ngrams.push_back({tfidf_.ngram(part.column), part.value});
   }
   std::stable_sort(ngrams.begin(), ngrams.end(), [](const Ngram& a, const Ngram& b) {
     return std::fabs(a.contribution) > std::fabs(b.contribution);
@@ -163,41 +163,23 @@ std::vector<NgramClassifier::Ngram> NgramClassifier::explain(std::string_view te
 }
 
 std::vector<double> NgramClassifier::contribution_by_byte(std::string_view text, int c) const {
-  const NgramText laid_out(text, tfidf_.options().unit, tfidf_.options().lower_case);
-  std::vector<double> share(tfidf_.vocabulary().size());
-  for (const Contribution& part : contributions(regression_, tfidf_.transform(laid_out), c)) {
-    share[part.column] = part.value;
-  }
-  const int shortest = tfidf_.options().shortest, longest = tfidf_.options().longest;
-  std::vector<int32_t> occurrences(share.size());
-  laid_out.for_each(shortest, longest, [&](std::string_view ngram, size_t, size_t) {
-    const int32_t column = tfidf_.column_of(ngram);
-    if (column >= 0) ++occurrences[column];
-  });
-  std::vector<double> by_byte(text.size());
-  laid_out.for_each(shortest, longest, [&](std::string_view ngram, size_t first, size_t last) {
-    const int32_t column = tfidf_.column_of(ngram);
-    if (column < 0) return;
-    const size_t begin = laid_out.units()[first].original_begin;
-    const size_t end = laid_out.units()[last - 1].original_end;
-    if (begin == end) return;  // an added blank alone
-    const double each = share[column] / occurrences[column] / static_cast<double>(end - begin);
-    for (size_t i = begin; i < end; ++i) by_byte[i] += each;
-  });
-  return by_byte;
+  return tfidf_.by_byte(text, contributions(regression_, tfidf_.transform(text), c));
 }
 
 std::string NgramClassifier::serialize() const {
   Writer out;
-  const TfidfOptions& o = tfidf_.options();
+  const TfidfOptions& o = tfidf_.blocks().front().options();
   out.number(static_cast<int32_t>(o.unit));
   out.number(static_cast<int32_t>(o.shortest));
   out.number(static_cast<int32_t>(o.longest));
   out.number(o.min_documents);
   for (bool flag : {o.lower_case, o.sublinear, o.smooth}) out.number(static_cast<uint8_t>(flag));
-  out.number(static_cast<uint64_t>(tfidf_.vocabulary().size()));
-  for (const std::string& ngram : tfidf_.vocabulary()) out.text(ngram);
-  out.numbers(tfidf_.idf());
+  out.number(static_cast<uint32_t>(tfidf_.blocks().size()));
+  for (const Tfidf& block : tfidf_.blocks()) {
+    out.number(static_cast<uint64_t>(block.vocabulary().size()));
+    for (const std::string& ngram : block.vocabulary()) out.text(ngram);
+    out.numbers(block.idf());
+  }
   out.number(static_cast<int32_t>(regression_.classes));
   out.number(static_cast<int32_t>(regression_.iterations));
   out.number(static_cast<uint8_t>(regression_.converged));
@@ -217,24 +199,32 @@ NgramClassifier NgramClassifier::parse(std::string_view bytes) {
   if (o.shortest < 1 || o.longest < o.shortest) refuse("impossible n-gram lengths");
   o.min_documents = in.number<int64_t>();
   for (bool* flag : {&o.lower_case, &o.sublinear, &o.smooth}) *flag = in.number<uint8_t>() != 0;
-  std::vector<std::string> vocabulary;
-  for (uint64_t left = in.number<uint64_t>(); left > 0; --left) vocabulary.push_back(in.text());
-  std::vector<double> idf = in.numbers();
-  if (idf.size() != vocabulary.size()) refuse("weights and vocabulary differ in size");
+  std::vector<Tfidf> blocks;
+  for (uint32_t left = in.number<uint32_t>(); left > 0; --left) {
+    std::vector<std::string> vocabulary;
+    for (uint64_t n = in.number<uint64_t>(); n > 0; --n) vocabulary.push_back(in.text());
+    std::vector<double> idf = in.numbers();
+    if (idf.size() != vocabulary.size()) refuse("weights and vocabulary differ in size");
+    blocks.emplace_back(o, std::move(vocabulary), std::move(idf));
+  }
+  if (blocks.empty()) refuse("no block");
+  BlockTfidf tfidf(std::move(blocks));
 
   LogisticRegression regression;
   regression.classes = in.number<int32_t>();
   regression.iterations = in.number<int32_t>();
   regression.converged = in.number<uint8_t>() != 0;
-  regression.features = static_cast<int64_t>(vocabulary.size());
+  regression.features = tfidf.columns();
   regression.intercept = in.numbers();
   regression.weight = in.numbers();
   if (regression.classes < 1 ||
       regression.intercept.size() != static_cast<size_t>(regression.classes) ||
-      regression.weight.size() != regression.intercept.size() * vocabulary.size() || !in.at_end()) {
+      regression.weight.size() !=
+          regression.intercept.size() * static_cast<size_t>(tfidf.columns()) ||
+      !in.at_end()) {
     refuse("weights and groups differ in size");
   }
-  return NgramClassifier(Tfidf(o, std::move(vocabulary), std::move(idf)), std::move(regression));
+  return NgramClassifier(std::move(tfidf), std::move(regression));
 }
 
 CChoice choose_c(std::span<const std::string> texts, std::span<const int> labels,
@@ -253,7 +243,7 @@ CChoice choose_c(std::span<const std::string> texts, std::span<const int> labels
       (held ? held_labels : train_labels).push_back(labels[i]);
     }
     if (held_texts.empty()) continue;
-    const Tfidf tfidf = Tfidf::fit(train_texts, options.tfidf);
+    const BlockTfidf tfidf = BlockTfidf::fit(train_texts, options.blocks, options.tfidf);
     const SparseRows train = tfidf.transform(train_texts), held = tfidf.transform(held_texts);
     truth.insert(truth.end(), held_labels.begin(), held_labels.end());
     for (size_t c = 0; c < candidates.size(); ++c) {
@@ -274,7 +264,7 @@ CChoice choose_c_on_tuning(std::span<const std::string> texts, std::span<const i
                            std::span<const int> tuning_labels, int classes,
                            const NgramClassifierOptions& options,
                            std::span<const double> candidates) {
-  const Tfidf tfidf = Tfidf::fit(texts, options.tfidf);
+  const BlockTfidf tfidf = BlockTfidf::fit(texts, options.blocks, options.tfidf);
   const SparseRows train = tfidf.transform(texts), tuning = tfidf.transform(tuning_texts);
   CChoice choice;
   for (double c : candidates) {

@@ -12,11 +12,12 @@
 #include <vector>
 
 #include "stats/logistic_regression.h"
-#include "text/tfidf.h"
+#include "text/block_tfidf.h"
 
 namespace gantry {
 
 struct NgramClassifierOptions {
+  int blocks = 1;  // of each text, parted by kBlockSeparator (block_tfidf.h)
   TfidfOptions tfidf;
   LogisticRegressionOptions regression;
 };
@@ -28,7 +29,7 @@ class NgramClassifier {
   std::vector<double> logits(std::string_view text) const;
   std::vector<double> probabilities(std::string_view text) const;  // [classes]
   int classes() const { return regression_.classes; }
-  const Tfidf& tfidf() const { return tfidf_; }
+  const BlockTfidf& tfidf() const { return tfidf_; }
   const LogisticRegression& regression() const { return regression_; }
 
   // The n-grams of `text` that weighed most for class c (positive) or against it (negative), by
@@ -48,8 +49,8 @@ class NgramClassifier {
   static NgramClassifier parse(std::string_view bytes);
 
  private:
-  NgramClassifier(Tfidf tfidf, LogisticRegression regression);
-  Tfidf tfidf_;
+  NgramClassifier(BlockTfidf tfidf, LogisticRegression regression);
+  BlockTfidf tfidf_;
   LogisticRegression regression_;
 };
 

@@ -158,7 +158,6 @@ class SentencePieceNormalizer : public Normalizer {
         after_space = remove_extra_ && match.replacement.ends_with(' ');
       }
       at += match.length;
-      if (!remove_extra_) after_space = false;
     }
     while (remove_extra_ && out.text.ends_with(space_)) {
       out.text.resize(out.text.size() - space_.size());

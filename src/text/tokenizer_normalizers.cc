@@ -75,6 +75,7 @@ class Bert : public Normalizer {
       const ByteRange from = text.range(begin, end);
       if (options_.clean_text) {
         if (c == 0 || c == 0xFFFD || is_bert_control(c)) return;
+        if (options_.drop_unassigned && is_unassigned(c)) return;
         if (is_white_space(c)) return out.append(" ", from);
       }
       if (options_.handle_chinese_chars && is_cjk_ideograph(c)) {

@@ -19,6 +19,7 @@ struct BertNormalization {
   bool handle_chinese_chars = true;
   std::optional<bool> strip_accents;  // unset: as `lowercase`
   bool lowercase = true;
+  bool drop_unassigned = false;  // with clean_text: as BERT in Python does it, not `tokenizers`
 };
 
 NormalizerPtr make_normalizer_sequence(std::vector<NormalizerPtr> steps);

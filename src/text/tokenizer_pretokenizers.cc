@@ -323,6 +323,11 @@ PreTokenizerPtr make_whitespace_split_pretokenizer() {
   return make_cutter(SplitBehavior::kRemoved, is_white_space);
 }
 
+PreTokenizerPtr make_python_split_pretokenizer() {
+  return make_cutter(SplitBehavior::kRemoved,
+                     [](char32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); });
+}
+
 PreTokenizerPtr make_punctuation_pretokenizer(SplitBehavior behavior) {
   return make_cutter(behavior, is_bert_punctuation);
 }

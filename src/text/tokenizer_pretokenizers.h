@@ -29,6 +29,7 @@ PreTokenizerPtr make_pretokenizer_sequence(std::vector<PreTokenizerPtr> steps);
 PreTokenizerPtr make_bert_pretokenizer();
 PreTokenizerPtr make_whitespace_pretokenizer();  // \w+|[^\w\s]+
 PreTokenizerPtr make_whitespace_split_pretokenizer();
+PreTokenizerPtr make_python_split_pretokenizer();  // str.split(): at U+001C ... U+001F as well
 PreTokenizerPtr make_punctuation_pretokenizer(SplitBehavior behavior);
 PreTokenizerPtr make_digits_pretokenizer(bool individual);
 PreTokenizerPtr make_character_pretokenizer(char32_t delimiter);  // CharDelimiterSplit

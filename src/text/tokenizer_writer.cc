@@ -40,8 +40,8 @@ void check(std::span<const std::string> pieces, std::span<const float> scores, i
 }
 
 ordered_json added_token(int64_t id, const std::string& content, bool lstrip) {
-  return {{"id", id},          {"content", content}, {"single_word", false}, {"lstrip", lstrip},
-          {"rstrip", false},   {"normalized", false}, {"special", true}};
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", lstrip},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
 }
 
 }  // namespace

@@ -75,12 +75,13 @@ bool is_bert_control(char32_t c) {
     case UTF8PROC_CATEGORY_CF:
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CN:
       return true;
     default:
       return false;
   }
 }
+
+bool is_unassigned(char32_t c) { return category(c) == UTF8PROC_CATEGORY_CN; }
 
 bool is_cjk_ideograph(char32_t c) {
   return between(c, 0x4E00, 0x9FFF) || between(c, 0x3400, 0x4DBF) || between(c, 0x20000, 0x2A6DF) ||

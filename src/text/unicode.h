@@ -72,8 +72,9 @@ bool is_white_space(char32_t c);
 // space nor control.
 bool is_bert_punctuation(char32_t c);
 // What BERT's clean_text drops, beside U+0000 and U+FFFD: categories Cc (but tab, newline, carriage
-// return), Cf, Co, Cs and Cn.
+// return), Cf, Co and Cs.
 bool is_bert_control(char32_t c);
+bool is_unassigned(char32_t c);  // category Cn
 // The CJK ideograph blocks that BERT puts spaces around.
 bool is_cjk_ideograph(char32_t c);
 bool is_nonspacing_mark(char32_t c);  // category Mn

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <type_traits>
 
 #include "base/error.h"
 #include "text/unicode.h"
@@ -14,6 +15,7 @@ namespace gantry {
 namespace {
 
 constexpr double kUnknownPenalty = 10.0;  // below the lowest score, as in SentencePiece
+constexpr float kResetAt = 1e5f;
 
 template <typename Score>
 class Unigram : public SubwordModel {
@@ -26,15 +28,12 @@ class Unigram : public SubwordModel {
         bytes_(options.byte_fallback ? byte_pieces(this->vocabulary()) : std::vector<int32_t>()) {
     check(scores);
     scores_.assign(scores.begin(), scores.end());
-    Score lowest = std::numeric_limits<Score>::max(),
-          highest = std::numeric_limits<Score>::lowest();
+    Score lowest = std::numeric_limits<Score>::max();
     for (int32_t id = 0; id < this->vocabulary().size(); ++id) {
       if (!this->vocabulary().has(id)) continue;
       if (!kinds_.empty() && kinds_[size_t(id)] != UnigramPiece::kNormal) continue;
       lowest = std::min(lowest, scores_[static_cast<size_t>(id)]);
-      highest = std::max(highest, scores_[static_cast<size_t>(id)]);
     }
-    highest_ = highest;
     unk_score_ = static_cast<Score>(lowest - kUnknownPenalty);
     trie_ = trie();
   }
@@ -92,19 +91,31 @@ class Unigram : public SubwordModel {
   Score score_of(uint32_t id, size_t length) const {
     // SentencePiece's rule: a user-defined piece beats any other way through its characters.
     if (!kinds_.empty() && kinds_[id] == UnigramPiece::kUserDefined)
-      return static_cast<Score>(static_cast<Score>(length) * highest_ - 0.1);
+      return static_cast<Score>(0.1 * static_cast<double>(length - 1));
     return scores_[id];
+  }
+
+  // SentencePiece (since 0.2.2) sets the scores of a long text back before a float gets too coarse.
+  // Returns the score of the node at `at` afterwards.
+  static Score reset(std::vector<Node>& nodes, size_t at, size_t frontier) {
+    const Score here = nodes[at].score;
+    if (!std::is_same_v<Score, float> || std::abs(here) <= kResetAt) return here;
+    for (size_t i = at; i <= frontier; ++i)
+      if (i == at || nodes[i].start != kUnreached) nodes[i].score -= here;
+    return 0;
   }
 
   void encode_word(std::string_view word, uint32_t base, std::vector<Node>& nodes,
                    std::vector<Token>& tokens) const {
     nodes.assign(word.size() + 1, {});
+    size_t frontier = 0;  // the furthest node reached
     for (size_t at = 0; at < word.size();) {
-      const Score here = nodes[at].score;
+      const Score here = reset(nodes, at, frontier);
       const size_t character = utf8_length(word[at]);
       bool single = false;
       const auto offer = [&](size_t end, Score score, int32_t id) {
         Node& node = nodes[end];
+        frontier = std::max(frontier, end);
         if (node.start == kUnreached || score > node.score)
           node = {score, static_cast<uint32_t>(at), id};
       };
@@ -165,7 +176,7 @@ class Unigram : public SubwordModel {
 
   std::vector<UnigramPiece> kinds_;
   std::vector<Score> scores_;
-  Score unk_score_ = 0, highest_ = 0;
+  Score unk_score_ = 0;
   int32_t unk_;
   std::vector<int32_t> bytes_;
   DoubleArray trie_;

@@ -1,0 +1,78 @@
+// gantry test and gantry report.
+#include "workflow/test.h"
+
+#include "base/file.h"
+#include "base/strings.h"
+#include "cli/study_verbs.h"
+
+namespace gantry::cli {
+namespace {
+
+std::string figure(const Estimate& e) {
+  if (!e.defined) return "not defined (n = " + with_commas(e.n) + ")";
+  std::string text = format_double(e.value, 3);
+  if (e.has_interval)
+    text += " (" + format_double(e.lower, 3) + " to " + format_double(e.upper, 3) + ")";
+  return text + ", n = " + with_commas(e.n);
+}
+
+std::string summary(const TestOutcome& outcome) {
+  const TestReport& report = outcome.report;
+  std::string text;
+  for (const auto& classifier : report.classifiers) {
+    const auto& e = classifier.evaluation;
+    text += classifier.name + "\n  accuracy " + figure(e.accuracy) + "; macro F1 " +
+            figure(e.macro_f1) + "\n";
+    if (classifier.is_model)
+      for (size_t g = 0; g < e.of_class.size(); ++g)
+        text += "  group " + report.labels[g] +
+                (g < report.label_names.size() ? " (" + report.label_names[g] + ")" : "") +
+                ": sensitivity " + figure(e.of_class[g].sensitivity) + "; specificity " +
+                figure(e.of_class[g].specificity) + "\n";
+  }
+  for (const auto& c : report.comparisons)
+    if (c.macro_f1_difference.defined && c.macro_f1_difference.value < 0)
+      text += "THE MODEL LOSES to " + c.baseline + " in macro F1 on this test set.\n";
+  if (report.synthetic)
+    text += "All reports are SYNTHETIC: these figures say nothing about a hospital.\n";
+  if (report.looks > 1)
+    text += "This was look " + std::to_string(report.looks) +
+            " at this test set; the report says so.\n";
+  return text + "open " + (outcome.folder / "report.html").string() + "\n";
+}
+
+}  // namespace
+
+void add_test(CLI::App& app, Face& face) {
+  auto* verb = app.add_subcommand(
+      "test", "Test the trained classifier on the test set and write the report");
+  auto run = std::make_shared<std::string>();
+  auto words = std::make_shared<std::vector<std::string>>();
+  verb->add_option("--run", *run, "Which run (default: the latest)");
+  verb->add_option("settings", *words, "key=value");
+  verb->footer("Example: gantry test --study s");
+  verb->callback([&face, run, words] {
+    Study study = open_study(face, only_overrides(*words));
+    TestOutcome outcome = test(study, *run, face.progress());
+    auto object = nlohmann::json::parse(read_file(outcome.folder / "metrics.json"));
+    object["folder"] = outcome.folder.string();
+    object["report"] = (outcome.folder / "report.html").string();
+    face.say(summary(outcome));
+    face.result(object, "");
+  });
+}
+
+void add_report(CLI::App& app, Face& face) {
+  auto* verb = app.add_subcommand("report", "Write the report of the latest test again");
+  auto run = std::make_shared<std::string>();
+  verb->add_option("--run", *run, "Which run (default: the latest)");
+  verb->footer("Example: gantry report --study s");
+  verb->callback([&face, run] {
+    Study study = open_study(face);
+    auto folder = rewrite_report(study, *run);
+    face.say("open " + (folder / "report.html").string());
+    face.result({{"folder", folder.string()}, {"report", (folder / "report.html").string()}}, "");
+  });
+}
+
+}  // namespace gantry::cli

@@ -1,0 +1,28 @@
+// Small pieces of HTML: escaped text, figures with their interval and n, tables.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stats/estimate.h"
+
+namespace gantry {
+
+std::string escape_html(std::string_view text);
+
+// "0.947 (0.856 to 0.982)", or "not defined". Three decimals; never a figure without the n beside
+// it in its table.
+std::string figure_text(const Estimate& estimate, int decimals = 3);
+// The same with ", n = 57" or, for a proportion, ", 54 of 57".
+std::string figure_with_n(const Estimate& estimate, int decimals = 3);
+
+struct Table {
+  std::string caption;
+  std::vector<std::string> head;               // plain text
+  std::vector<std::vector<std::string>> rows;  // HTML
+  std::string html() const;
+  std::string csv() const;  // tags taken off
+};
+
+}  // namespace gantry

@@ -1,0 +1,92 @@
+#include "workflow/export.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "study/study.h"
+#include "workflow/train.h"
+
+namespace gantry {
+namespace {
+
+// How to get Gantry's logits out of a folder with mean pooling, which no transformers class has.
+std::string mean_pooling_readme(const std::string& prefix) {
+  return "# A classifier tuned by Gantry\n\nMean pooling over all tokens, then one linear "
+         "layer:\n\n"
+         "```python\n"
+         "import torch\nfrom safetensors.torch import load_file\nfrom transformers import "
+         "AutoModel, AutoTokenizer\n"
+         "folder = \".\"\n"
+         "model, tokenizer = AutoModel.from_pretrained(folder).eval(), "
+         "AutoTokenizer.from_pretrained(folder)\n"
+         "head = load_file(f\"{folder}/model.safetensors\")\n"
+         "x = tokenizer([" +
+         nlohmann::json(prefix).dump() +
+         " + text for text in texts], return_tensors=\"pt\", padding=True)\n"
+         "h, m = model(**x).last_hidden_state, x[\"attention_mask\"][..., None]\n"
+         "logits = (h * m).sum(1) / m.sum(1) @ head[\"classifier.weight\"].T + "
+         "head[\"classifier.bias\"]\n"
+         "```\n\nTexts longer than the model are read by Gantry in windows whose logits are "
+         "pooled; do the same.\n";
+}
+
+void copy_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
+  make_private_folder(to);
+  for (const auto& entry : std::filesystem::directory_iterator(from)) {
+    std::error_code failed;
+    std::filesystem::copy_file(entry.path(), to / entry.path().filename(), failed);
+    if (failed)
+      throw Error("E0102",
+                  (to / entry.path().filename()).string() + ": cannot be written (" +
+                      failed.message() + ")",
+                  "Free some disk space or choose another folder; remove the incomplete one.");
+  }
+}
+
+}  // namespace
+
+ExportReport export_classifier(const std::filesystem::path& study_folder,
+                               const std::string& run_name, const std::filesystem::path& out,
+                               const ProgressSink& progress) {
+  Study study = Study::open(study_folder.empty() ? "." : study_folder);
+  auto run = find_run(study, run_name);
+  if (std::filesystem::exists(out))
+    throw Error("E0751", out.string() + ": it exists", "Name a folder that does not exist yet.");
+  auto predictor = nlohmann::json::parse(read_file(run / "model" / "predictor.json"));
+  auto members = predictor.at("members").get<std::vector<std::string>>();
+  ExportReport report;
+  for (size_t m = 0; m < members.size(); ++m) {
+    tell(progress, Progress{.phase = "exporting",
+                            .done = static_cast<double>(m),
+                            .total = static_cast<double>(members.size()),
+                            .unit = "encoders"});
+    auto to = members.size() == 1 ? out : out / members[m];
+    if (members.size() > 1) make_private_folder(out);
+    copy_folder(run / "model" / members[m], to);
+    auto config = nlohmann::json::parse(read_file(to / "config.json"));
+    auto about = nlohmann::json::parse(read_file(to / "gantry.json"));
+    if (about.value("pooling", "mean") == "mean") {
+      report.opens_as = "AutoModel, with the ten lines of its README.md";
+      write_file_atomically(to / "README.md", mean_pooling_readme(about.value("prefix", "")));
+    } else {
+      report.opens_as = config.value("architectures", std::vector<std::string>{"AutoModel"}).at(0);
+    }
+  }
+  if (members.size() > 1)
+    report.notes.push_back(
+        "The study's answer is the mean of the logits of " + std::to_string(members.size()) +
+        " encoders, each row centred: " + members.front() + " to " + members.back() + ".");
+  if (predictor.at("ngram_weight").get<double>() > 0)
+    report.notes.push_back("The TF-IDF member (weight " + predictor.at("ngram_weight").dump() +
+                           ") is not in the export: only Gantry serves it.");
+  report.notes.push_back("Probabilities: softmax(logits / " + predictor.at("temperature").dump() +
+                         ").");
+  report.notes.push_back(
+      "ONNX is not written: Debian's onnx library holds the format, but no kept C++ library there "
+      "turns a model into "
+      "it; from the exported folder `optimum-cli export onnx` does.");
+  return report;
+}
+
+}  // namespace gantry

@@ -1,0 +1,83 @@
+#include "workflow/intake.h"
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "study/data_folder.h"
+#include "text/sections.h"
+
+namespace gantry {
+namespace {
+
+// The sections a study's model text is made of; those of the usual report when it reads the whole
+// text.
+std::vector<std::string> wanted_sections(const Settings& settings) {
+  std::vector<std::string> wanted;
+  for (const auto& section : settings.sections.use)
+    if (section != "whole") wanted.push_back(section);
+  if (wanted.empty()) wanted = {"indication", "findings", "diagnosis"};
+  return wanted;
+}
+
+}  // namespace
+
+ColumnMap column_map(const Settings& settings) {
+  const auto& c = settings.columns;
+  return {.id = c.id,
+          .patient = c.patient,
+          .source = c.source,
+          .date = c.date,
+          .label = c.label,
+          .text = c.text,
+          .indication = c.indication,
+          .findings = c.findings,
+          .diagnosis = c.diagnosis};
+}
+
+IntakeReport intake(const Study& study, const std::vector<std::filesystem::path>& files,
+                    const IntakeOptions& options, const ProgressSink& progress) {
+  const Settings& settings = study.settings();
+  RecordOptions record_options;
+  record_options.allowed_labels = settings.labels.values;
+  record_options.source = options.source;
+  record_options.rows.encoding = !options.encoding.empty()             ? options.encoding
+                                 : settings.columns.encoding == "auto" ? std::string()
+                                                                       : settings.columns.encoding;
+  IntakeReport report;
+  auto store = Store::open(study.records_path());
+  report.import = import_files(*store, files, column_map(settings), record_options, progress);
+
+  SectionTable table = SectionTable::load(data_file("tasks/headings.toml"));
+  const auto wanted = wanted_sections(settings);
+  for (const auto& kind : wanted) report.sections_found[kind] = 0;
+  store->for_each([&](const Record& record) {
+    if (record.text.empty()) return true;
+    ++report.whole_reports;
+    auto missing = table.cut(record.text, wanted).missing;
+    for (const auto& kind : wanted)
+      if (std::find(missing.begin(), missing.end(), kind) == missing.end())
+        ++report.sections_found[kind];
+    report.incomplete_reports += !missing.empty();
+    return true;
+  });
+  auto counts = store->counts();
+  report.records = counts.records;
+  report.patients = counts.patients;
+  return report;
+}
+
+void for_each_unfound(
+    const Study& study,
+    const std::function<void(const Record&, const std::vector<std::string>&)>& visit) {
+  auto store = Store::open_read_only(study.records_path());
+  SectionTable table = SectionTable::load(data_file("tasks/headings.toml"));
+  const auto wanted = wanted_sections(study.settings());
+  store->for_each([&](const Record& record) {
+    if (record.text.empty()) return true;
+    auto missing = table.cut(record.text, wanted).missing;
+    if (!missing.empty()) visit(record, missing);
+    return true;
+  });
+}
+
+}  // namespace gantry

@@ -1,0 +1,31 @@
+// TrainingPlan: which cases each restart trains on and which it is tuned on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "study/cases.h"
+#include "study/settings.h"
+
+namespace gantry {
+
+struct TrainingRound {
+  std::string tuned_on;          // "tuning set", "fold 2 of 5"
+  std::vector<size_t> training;  // indices into `cases`
+  std::vector<size_t> tuning;
+};
+
+struct TrainingPlan {
+  std::vector<const Case*> cases;  // labelled cases of the training and tuning sets
+  std::vector<TrainingRound> rounds;
+  std::vector<int> round_of;  // restart -> round
+  // Cases that have a tuning prediction from some restart, ascending.
+  std::vector<size_t> tuned_cases() const;
+};
+
+// train.tuning = "fixed": one round, the split's tuning set. "rotate": restart r is tuned on fold r
+// mod train.folds of training + tuning and trained on the other folds. Error E0722: a round without
+// tuning cases, or with a group missing from its training part.
+TrainingPlan plan_training(const Cases& cases, const Settings& settings);
+
+}  // namespace gantry
