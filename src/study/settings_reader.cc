@@ -189,7 +189,13 @@ std::vector<const SettingRow*> rows_named(std::string_view name) {
   return found;
 }
 
+// Longer keys than any known one by this much are near none of them.
+constexpr size_t kLongestNearKey = 80;
+
 [[noreturn]] void unknown_key(const std::string& key, const std::string& at) {
+  if (key.size() > kLongestNearKey)
+    throw Error("E0502", at + ": unknown setting '" + key.substr(0, kLongestNearKey) + "...'",
+                "docs/study.md lists every setting.");
   std::string section = key.substr(0, key.find('.'));
   std::string name = key.substr(key.rfind('.') + 1);
   std::vector<std::string> full, sections, names;
