@@ -39,7 +39,8 @@ void Face::close_line() {
 ProgressSink Face::progress() {
   if (quiet) return {};
   return [this, terminal = ::isatty(2) != 0, phase = std::string(),
-          phase_began = 0.0](const Progress& p) mutable {
+          phase_began = 0.0,
+          phase_done = 0.0](const Progress& p) mutable {
     if (p.milestone) {
       say(p.phase);
       return;
@@ -48,14 +49,15 @@ ProgressSink Face::progress() {
     if (p.phase != phase) {
       phase = p.phase;
       phase_began = time;
+      phase_done = p.done;
       if (terminal) close_line();
     }
     const double interval = terminal ? 0.2 : 15.0;  // a log file wants fewer lines than an eye
     if (time - last_shown_ < interval) return;
     last_shown_ = time;
     std::string line = describe(p);
-    if (p.total > 0 && p.done > 0 && time - phase_began > 2) {
-      double left = (time - phase_began) * (p.total - p.done) / p.done;
+    if (p.total > 0 && p.done > phase_done && time - phase_began > 2) {
+      double left = (time - phase_began) * (p.total - p.done) / (p.done - phase_done);
       line += ", " + format_double(left, 0) + " s left";
     }
     if (terminal) {

@@ -31,6 +31,7 @@ class MainSequence : public ::testing::Test {
     std::string name = "/tmp/gantry-sequence-XXXXXX";
     folder_ = new fs::path(::mkdtemp(name.data()));
     without_network_ = std::system("unshare --user --map-root-user --net true 2>/dev/null") == 0;
+    fs::create_directories(*folder_ / "shelf");
     fs::copy(source() / "tests/data/small-encoder", *folder_ / "shelf/small",
              fs::copy_options::recursive);
   }
@@ -47,7 +48,7 @@ class MainSequence : public ::testing::Test {
 
   // Runs the program through a shell; `arguments` are words of the test itself.
   static Outcome gantry(const std::string& arguments, const std::string& input = "/dev/null") {
-    std::string command = "cd " + folder_->string() + " && GANTRY_MODELS=" + in("shelf").string() +
+    std::string command = "cd " + folder_->string() + " && GANTRY_DATA=" + source().string() + " GANTRY_MODELS=" + in("shelf").string() +
                           " " + (without_network_ ? "unshare --user --map-root-user --net " : "") +
                           GANTRY_PROGRAM + " " + arguments + " <" + input + " >out.txt 2>err.txt";
     Outcome outcome;
@@ -179,7 +180,8 @@ TEST_F(TrainedStudy, RowsThatCannotBeUsedAreAnsweredAsSuch) {
                         "json\n{\"report_id\":\"b\"}\n");
   good("predict --study t odd.jsonl --out odd-p.jsonl");
   std::vector<Json> answers;
-  for (auto line : split(read_file(in("odd-p.jsonl")), '\n'))
+  const std::string written = read_file(in("odd-p.jsonl"));
+  for (auto line : split(written, '\n'))
     if (!line.empty()) answers.push_back(Json::parse(line));
   ASSERT_EQ(answers.size(), 3u);
   EXPECT_EQ(answers[0]["id"], "a");

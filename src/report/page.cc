@@ -16,7 +16,7 @@ p{margin:.6em 0}small,.soft{color:var(--soft)}.banner{background:#fff3d6;border:
 .bad{background:#fbe9e5;border-color:#b4442c}.key{font-size:1.1rem}.scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.87rem;margin:.6em 0 1.2em}caption{text-align:left;font-weight:600;padding:.3em 0}
 th,td{border-bottom:1px solid var(--line);padding:6px 8px;text-align:left;vertical-align:top}thead th{background:#f3f6f9;font-weight:600}
-tbody th{font-weight:500}code{font-size:.82rem;word-break:break-all}.plots{display:flex;flex-wrap:wrap;gap:16px}.plots figure{flex:1 1 400px;margin:0}
+tbody th{font-weight:500}code{font-size:.82rem;word-break:break-all}.plots{display:flex;flex-wrap:wrap;gap:16px}.plots figure,.plots>div{flex:1 1 400px;margin:0;max-width:460px}
 figure{margin:0 0 1em}figure svg{width:100%;height:auto}figcaption{font-size:.87rem;color:var(--soft)}
 .case{border:1px solid var(--line);border-radius:6px;padding:10px 14px;margin:0 0 12px;break-inside:avoid}
 .case h3{font-size:1rem;margin:.1em 0}.text{white-space:pre-wrap;background:#fafbfc;border-left:3px solid var(--line);padding:8px 12px;margin:.5em 0;font-size:.93rem}

@@ -35,8 +35,8 @@ class ScratchFolder {
 };
 
 constexpr const char* kStyle =
-    "set border lc rgb '#556'\nset tics textcolor rgb '#223'\nset key textcolor rgb '#223'\n"
-    "set grid lc rgb '#dde' lt 1\n";
+    "set border lc rgb '#555566'\nset tics textcolor rgb '#222233'\nset key textcolor rgb '#222233'\n"
+    "set grid lc rgb '#dde3ea' lt 1\n";
 
 std::string draw(const std::string& commands, int width, int height) {
   ScratchFolder scratch;
@@ -102,7 +102,7 @@ std::string confusion_matrix_svg(const ConfusionMatrix& matrix,
                   ":-0.5]\nset cbrange [0:1]\nunset colorbox\nunset key\nunset grid\n"
                   "set palette defined (0 '#f4f7fb', 1 '#1f4e79')\nset xlabel 'answered'\nset "
                   "ylabel 'reference standard'\n"
-                  "plot $cells using 1:2:3 with image",
+                  "plot $cells using 1:2:3 with image pixels",
               460, 400);
 }
 
@@ -123,7 +123,7 @@ std::string reliability_svg(const std::vector<ReliabilityBin>& bins, int64_t n) 
                   "'probability of the answer given'\n"
                   "set ylabel 'share right'\nset style fill solid 0.5 noborder\n"
                   "plot $bars using 1:2:3 with boxes lc rgb '#c9d6e4' title 'share of reports', "
-                  "x with lines lc rgb '#889' dt 2 title 'ideal', "
+                  "x with lines lc rgb '#888899' dt 2 title 'ideal', "
                   "$points using 1:2:3:4 with yerrorbars pt 7 ps 0.7 lc rgb '#1f4e79' title "
                   "'observed (95 % interval)'",
               460, 400);

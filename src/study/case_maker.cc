@@ -8,6 +8,7 @@
 #include "text/block_tfidf.h"
 #include "text/clauses.h"
 #include "text/normalize.h"
+#include "text/wording.h"
 
 namespace gantry {
 namespace {
@@ -72,11 +73,14 @@ struct CaseMaker::State {
   Settings settings;
   SectionTable table;
   std::optional<FocusPattern> focus;
+  std::optional<Wording> wording;
 };
 
 CaseMaker::CaseMaker(const Settings& settings)
     : state_(new State{settings, SectionTable::load(data_file("tasks/headings.toml")), {}}) {
   if (!settings.focus.pattern.empty()) state_->focus.emplace(settings.focus.pattern);
+  if (!settings.sections.wording.empty())
+    state_->wording.emplace(Wording::load(data_file("tasks/" + settings.sections.wording)));
 }
 CaseMaker::~CaseMaker() = default;
 
@@ -145,7 +149,7 @@ void CaseMaker::write_text(OpenReport& report, Case& out) const {
   }
   out.whole_text_used = required_missing || !any;
   for (size_t i = 0; i < sections.use.size(); ++i) {
-    out.sections.push_back(part_of(report, sections.use[i], out));
+    out.sections.push_back(part_of(report, sections.use[i], out, true));
     append(sections.tags.empty() ? "" : sections.tags[i], model_text(out.sections.back()));
   }
   if (out.whole_text_used && text.empty()) append("", model_text(report.whole()));
@@ -159,8 +163,8 @@ void CaseMaker::write_text(OpenReport& report, Case& out) const {
 
 // A section, or its clauses about the focus or the others. Where a required section is missing, the
 // whole report stands for it, and the sections that were found are not read twice.
-std::string CaseMaker::part_of(OpenReport& report, const std::string& part,
-                               const Case& item) const {
+std::string CaseMaker::part_of(OpenReport& report, const std::string& part, const Case& item,
+                               bool fold) const {
   const std::string kind = section_of(part);
   const bool missing = std::find(item.missing_sections.begin(), item.missing_sections.end(),
                                  kind) != item.missing_sections.end();
@@ -172,24 +176,24 @@ std::string CaseMaker::part_of(OpenReport& report, const std::string& part,
         (required.empty() || std::find(required.begin(), required.end(), kind) != required.end());
     text = stands_for_whole ? report.whole() : "";
   }
-  if (kind == part || text.empty()) return text;
-  // Clauses are cut from normalised text, so that full-width numbering and digits are seen; line
-  // breaks stay.
-  const std::string normalised = nfkc(text);
-  return part.ends_with(".focus") ? state_->focus->clauses_with(normalised)
-                                  : state_->focus->clauses_without(normalised);
+  if (text.empty() || (kind == part && !fold)) return text;
+  // Normalised first, so that full-width letters, numbering and digits are seen; line breaks stay.
+  text = nfkc(text);
+  if (fold && state_->wording) text = state_->wording->fold(text);
+  if (kind == part) return text;
+  return part.ends_with(".focus") ? state_->focus->clauses_with(text) : state_->focus->clauses_without(text);
 }
 
 void CaseMaker::write_ngram_texts(OpenReport& report, Case& out) const {
   const auto& tfidf = state_->settings.tfidf;
   for (const std::string& part : tfidf.baseline) {
-    std::string text = model_text(part_of(report, part, out));
+    std::string text = model_text(part_of(report, part, out, false));
     if (text.empty()) continue;
     out.baseline_text += (out.baseline_text.empty() ? "" : "\n") + text;
   }
   for (size_t b = 0; b < tfidf.blocks.size(); ++b) {
     if (b > 0) out.blocks_text += kBlockSeparator;
-    out.blocks_text += model_text(part_of(report, tfidf.blocks[b], out));
+    out.blocks_text += model_text(part_of(report, tfidf.blocks[b], out, true));
   }
 }
 

@@ -119,7 +119,7 @@ class CaseMaker {
   struct State;
   void write_text(OpenReport& report, Case& out) const;
   void write_ngram_texts(OpenReport& report, Case& out) const;
-  std::string part_of(OpenReport& report, const std::string& part, const Case& item) const;
+  std::string part_of(OpenReport& report, const std::string& part, const Case& item, bool fold) const;
   std::unique_ptr<State> state_;
 };
 

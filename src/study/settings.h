@@ -68,6 +68,7 @@ struct Settings {
     std::vector<std::string> required;         // without one of these, `missing` applies
     std::string missing = "whole-text";        // | "set-aside"
     std::vector<std::string> fields;           // columns put before the sections, "name: value"
+    std::string wording;  // a data file that folds abbreviations into the usual wording; "": none
   } sections;
 
   // What the question is about: `SECTION.focus` in sections.use and tfidf.blocks stands for the clauses of a section
@@ -128,6 +129,7 @@ struct Settings {
     std::string metric = "macro_f1";  // | "accuracy" | "loss": chooses epoch and restart
     std::string tuning = "fixed";     // | "rotate": restart r is tuned on fold r
     int64_t folds = 5;                // of training + tuning, for "rotate"
+    std::string fold_by = "auto";     // | "patient" | "source"
     int64_t epochs = 8;
     int64_t patience = 0;  // epochs without gain before a restart stops; 0: never
     int64_t batch_reports = 16;

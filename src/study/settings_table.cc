@@ -59,6 +59,7 @@ const SettingRow kRows[] = {
     {"sections.required", AT(sections.required), "", kAny, kAny, true, "Sections a report must have; what happens without one is `missing`. Others may be absent. Either is counted and listed."},
     {"sections.missing", AT(sections.missing), "whole-text|set-aside", kAny, kAny, true, "A report without a required section: the model reads the whole text, or the report is set aside."},
     {"sections.fields", AT(sections.fields), "", kAny, kAny, false, "Other columns the model reads before the sections, each as `name: value`."},
+    {"sections.wording", AT(sections.wording), "", kAny, kAny, false, "A table of the program's data folder (`tasks/`) or a file in the study's folder that folds abbreviations into one wording, for the model's text only; none when empty."},
 
     {"focus.pattern", AT(focus.pattern), "", kAny, kAny, false, "Words that name what the question is about, as a PCRE2 pattern. `diagnosis.focus` in `sections.use` is then the clauses of the diagnosis that hold one of them, `diagnosis.other` the other clauses; likewise for every section."},
 
@@ -119,6 +120,7 @@ const SettingRow kRows[] = {
     {"train.metric", AT(train.metric), "macro_f1|accuracy|loss", kAny, kAny, false, "Figure of the tuning set by which the epoch and the restart are chosen."},
     {"train.tuning", AT(train.tuning), "fixed|rotate", kAny, kAny, false, "`fixed`: every restart is tuned on the tuning set. `rotate`: restart r is tuned on fold r of training + tuning (by patient, stratified) and trained on the rest."},
     {"train.folds", AT(train.folds), "", 2, 100, false, "Folds of `tuning = \"rotate\"`."},
+    {"train.fold_by", AT(train.fold_by), "auto|patient|source", kAny, kAny, false, "What a fold is made of: patients, or whole sources (hospitals), so that the choice is made on hospitals not trained on; `auto`: sources where there are at least as many as folds."},
     {"train.epochs", AT(train.epochs), "", 1, 10000, true, "Passes over the training set."},
     {"train.patience", AT(train.patience), "", 0, 10000, false, "Epochs without a better tuning figure before a restart stops; 0: never."},
     {"train.batch_reports", AT(train.batch_reports), "", 1, 65536, false, "Reports a step."},

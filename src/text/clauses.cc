@@ -84,7 +84,7 @@ FocusPattern::FocusPattern(const std::string& pattern) : state_(std::make_unique
   if (!state_->code) {
     unsigned char message[256];
     pcre2_get_error_message(error, message, sizeof message);
-    throw Error("E0515",
+    throw Error("E0361",
                 "focus.pattern: " + std::string(reinterpret_cast<const char*>(message)) +
                     " at character " + std::to_string(at),
                 "Write the words with | between them; brackets and dots that stand for themselves "

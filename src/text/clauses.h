@@ -16,7 +16,7 @@ std::vector<std::string_view> clauses(std::string_view text);
 
 class FocusPattern {
  public:
-  // A PCRE2 pattern, for example "骨|椎|[LT]h? ?\\d". Error E0515 when it is none.
+  // A PCRE2 pattern, for example "骨|椎|[LT]h? ?\\d". Error E0361 when it is none.
   explicit FocusPattern(const std::string& pattern);
   ~FocusPattern();
   FocusPattern(FocusPattern&&) noexcept;

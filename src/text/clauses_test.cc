@@ -38,7 +38,7 @@ TEST(FocusPattern, SaysWhatIsWrongWithIt) {
     FocusPattern("骨|(椎");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), "E0515");
+    EXPECT_EQ(error.code(), "E0361");
   }
 }
 

@@ -39,7 +39,7 @@ EncodedText ExampleMaker::encode(std::string_view id, std::string_view text, int
       static_cast<size_t>(settings_.max_tokens) - before.size() - after.size() - prefix_tokens;
   const size_t body = all.ids.size() - prefix_tokens;
   if (body > room && settings_.refuse_long)
-    throw Error("E0704",
+    throw Error("E0706",
                 "report '" + std::string(id) + "': " + std::to_string(body) +
                     " tokens, and the model reads " + std::to_string(room) + " at once",
                 "Set model.long_texts = \"windows\", or use fewer sections.");

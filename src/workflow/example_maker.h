@@ -15,7 +15,7 @@ struct WindowSettings {
   std::string prefix;        // the base model's own, put before every window ("query: ")
   int64_t max_tokens = 512;  // of a window, specials and prefix included
   int64_t overlap = 64;      // tokens of the text that two neighbouring windows share
-  bool refuse_long = false;  // Error E0704 instead of windows
+  bool refuse_long = false;  // Error E0706 instead of windows
 };
 
 struct EncodedText {
@@ -29,7 +29,7 @@ class ExampleMaker {
   // `tokenizer` must outlive this. Error E0705 when a window has no room for any text.
   ExampleMaker(const Tokenizer& tokenizer, WindowSettings settings);
 
-  // `id` seeds the report's dropout and stands in errors. Error E0704: longer than the model and
+  // `id` seeds the report's dropout and stands in errors. Error E0706: longer than the model and
   // refuse_long.
   EncodedText encode(std::string_view id, std::string_view text, int label = -1) const;
   Example make(std::string_view id, std::string_view text, int label = -1) const;

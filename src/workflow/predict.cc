@@ -147,7 +147,7 @@ Json unusable(const std::string& id, int64_t line, const std::string& why) {
   return out;
 }
 
-Answer answer_of(const Record& record, const CaseMaker& maker, const Settings& settings) {
+Answer answer_of(const Record& record, const CaseMaker& maker, const Settings& settings, bool with_text) {
   Answer row;
   Case item = maker.make(record);
   if (!item.dropped.empty()) {
@@ -159,6 +159,7 @@ Answer answer_of(const Record& record, const CaseMaker& maker, const Settings& s
   row.answer["id"] = record.id;
   row.answer["source"] = record.source;
   row.answer["text_hash"] = sha256_hex(item.original);
+  if (with_text) row.answer["model_text"] = item.text;
   return row;
 }
 
@@ -259,7 +260,7 @@ PredictReport predict(const Study& study, const PredictOptions& options,
       row.answer = unusable("", reader.rejected().line, reader.rejected().reason);
       rows.push_back(std::move(row));
     } else {
-      rows.push_back(answer_of(reader.record(), maker, predictor.settings()));
+      rows.push_back(answer_of(reader.record(), maker, predictor.settings(), options.with_text));
     }
     if (!rows.back().usable) ++report.unusable;
     if (rows.size() == kBatch) flush();

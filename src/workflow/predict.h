@@ -15,6 +15,7 @@ struct PredictOptions {
   std::filesystem::path out;  // .jsonl or .csv; empty: standard output, JSONL
   std::string run;            // "": the latest
   std::string encoding;       // "": detected
+  bool with_text = false;     // JSONL answers also hold model_text: what the encoder read
   bool resume = false;        // go on behind the last answer in `out`
 };
 

@@ -71,7 +71,7 @@ class Predictor {
   const Settings& settings() const { return settings_; }  // as trained; for making cases
   const NgramClassifier& baseline() const { return *baseline_; }
 
-  // In the order of `texts`; an answer does not depend on the others in the call. Error E0704.
+  // In the order of `texts`; an answer does not depend on the others in the call. Error E0706.
   std::vector<Prediction> predict(std::span<const PredictorText> texts);
 
   // Bytes of `text` with the gradient x input of class `label`'s logit by the first encoder; sums

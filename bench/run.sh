@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Gantry beside named peers on this machine, in one run: `./run bench [training] [inference] [import] [accuracy]`.
+# Raw output goes to build/bench; what was measured for the record is kept in docs/benchmarks.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=build/bench
+mkdir -p "$out"
+shelf=${GANTRY_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/gantry/models}
+model=$shelf/multilingual-e5-small
+peers=build/peers/bin/python
+steps=${STEPS:-20}
+say() { printf '\n== %s\n' "$*"; }
+
+prepare() {
+  [ -x "$peers" ] || bash bench/peers/setup.sh build/peers
+  cmake -G Ninja -S . -B build -DGANTRY_BENCH=ON >/dev/null
+  ninja -C build encoder_bench ops_bench >/dev/null
+  [ -f "$out/whole.jsonl" ] || "$peers" bench/peers/corpus_texts.py corpora/bone-metastasis/*.jsonl --sections whole \
+    --out "$out/whole.jsonl"
+  [ -f "$out/sections.jsonl" ] || "$peers" bench/peers/corpus_texts.py corpora/bone-metastasis/*.jsonl \
+    --sections indication,diagnosis --out "$out/sections.jsonl"
+  for texts in whole sections; do
+    [ -f "$out/$texts.ids" ] || "$peers" bench/peers/token_ids.py "$model" "$out/$texts.jsonl" --prefix "query: " \
+      --out "$out/$texts.ids"
+  done
+}
+
+# Fine-tuning: useful tokens a second and peak memory, dropout 0.1 in both, batch 16, the same texts.
+bench_training() {
+  for texts in whole sections; do
+    say "fine-tuning multilingual-e5-small on $texts, $steps steps"
+    for options in "--precision fp32" "--precision fp32 --sorted" "--precision bf16 --sorted"; do
+      echo "-- transformers $options"
+      # shellcheck disable=SC2086
+      "$peers" bench/peers/finetune_hf.py "$model" "$out/$texts.jsonl" --prefix "query: " $options --steps "$steps" \
+        --out "$out/peer.json" | tail -n 3
+    done
+    for precision in fp32 bf16; do
+      echo "-- gantry precision=$precision"
+      build/bench/encoder_bench train "$model" "$out/$texts.ids" steps="$steps" precision=$precision
+    done
+  done
+  say "fine-tuning, BERT-base shape"
+  build/bench/encoder_bench train bert-base "$out/sections.ids" steps="$steps"
+}
+
+bench_inference() {
+  say "inference, 711 whole reports"
+  "$peers" bench/peers/infer_peers.py "$model" "$out/whole.jsonl" --prefix "query: " --out "$out/infer.json"
+  head -n 711 "$out/whole.ids" >"$out/infer.ids"
+  for precision in fp32 bf16 int8; do
+    echo "-- gantry precision=$precision"
+    build/bench/encoder_bench infer "$model" "$out/infer.ids" precision=$precision
+  done
+}
+
+bench_import() {
+  say "a million rows"
+  bash bench/import.sh build/gantry
+}
+
+# Leave one hospital out: the default recipe, the plain TF-IDF baseline and, with HF=1, a Hugging Face fine-tuning.
+bench_accuracy() {
+  bash bench/leave_one_hospital_out.sh build/gantry "$out/accuracy" "${HOSPITALS:-hb he hh hj hk}"
+}
+
+[ $# -gt 0 ] || set -- training inference import accuracy
+case " $* " in *" training "* | *" inference "*) prepare ;; esac
+for bench in "$@"; do "bench_$bench"; done
