@@ -110,8 +110,7 @@ template <typename T>
 GANTRY_INLINE void pack_values(const T* x, int64_t ld, int64_t length, int64_t keys, int64_t depth,
                                float* panels) {
   for (int64_t column = 0; column < depth; column += kNr) {
-    pack_across<false>(x + column, ld, length, keys, std::min<int64_t>(kNr, depth - column), kNr,
-                       kNr, panels + column * keys);
+    pack_panel<false>(x + column, ld, length, keys, depth - column, panels + column * keys);
   }
 }
 // B panels [keys / kNr][depth][kNr] of rows that are columns.

@@ -14,6 +14,8 @@
 // 28 multiply-adds, so two multiply-adds a cycle are not held up by two loads a cycle.
 #pragma once
 
+#include <algorithm>
+
 #include "ops/simd.h"
 
 namespace gantry::GANTRY_ISA {
@@ -53,6 +55,13 @@ struct Tile {
   GANTRY_INLINE void load(const float* from, int64_t ld) {
     for (int r = 0; r < kRows; ++r) {
       for (int v = 0; v < kNv; ++v) sum[r][v] = GANTRY_ISA::load(from + r * ld + v * kLanes);
+    }
+  }
+  GANTRY_INLINE void add(const float* from, int64_t ld) {
+    for (int r = 0; r < kRows; ++r) {
+      for (int v = 0; v < kNv; ++v) {
+        sum[r][v] = sum[r][v] + GANTRY_ISA::load(from + r * ld + v * kLanes);
+      }
     }
   }
   GANTRY_INLINE void store(float* to, int64_t ld) const {
@@ -155,19 +164,42 @@ GANTRY_INLINE void pack_rows(const T* x, int64_t ld, int64_t live, int64_t rows,
   }
 }
 
-// B panel, or A by k, from a matrix whose rows run along k: out[word * stride + column], `width`
-// columns (a multiple of kLanes) of which `live` are there, k rows, padded with zeros to `words`.
+// From a matrix whose rows run along k, `blocks` neighbouring blocks of columns at once, so that a
+// line of memory is read once: block b starts at column b * block_columns and goes to
+// out + b * block_stride as [word][width] (a multiple of kLanes, of which block_columns matter).
+// `left` columns remain from x on; k rows, zeros up to `words`. B panels and A by k are such
+// blocks.
 template <bool kPairs, typename T>
-GANTRY_INLINE void pack_across(const T* x, int64_t ld, int64_t k, int64_t words, int64_t live,
-                               int64_t width, int64_t stride, float* out) {
+GANTRY_INLINE void pack_across(const T* x, int64_t ld, int64_t k, int64_t words, int64_t left,
+                               int64_t blocks, int64_t block_columns, int64_t block_stride,
+                               int64_t width, float* out) {
+  constexpr int64_t ahead = 12;  // rows; each is a place of its own that no prefetcher foresees
   for (int64_t w = 0; w < words; ++w) {
     const int64_t row = kPairs ? 2 * w : w;
-    for (int64_t c = 0; c < width; c += kLanes) {
-      const T* p = x + row * ld + c;
-      const T* second = kPairs && row + 1 < k ? p + ld : nullptr;
-      store(out + w * stride + c, row < k ? words_across<kPairs>(p, second, live - c) : zero());
+    const T* from = x + row * ld;
+    if (row + ahead < k) {
+      const T* next = from + ahead * ld;
+      for (int64_t c = 0; c < blocks * block_columns; c += 64 / static_cast<int64_t>(sizeof(T))) {
+        __builtin_prefetch(next + c);
+        if (kPairs && row + ahead + 1 < k) __builtin_prefetch(next + ld + c);
+      }
+    }
+    for (int64_t b = 0; b < blocks; ++b) {
+      for (int64_t c = 0; c < width; c += kLanes) {
+        const int64_t column = b * block_columns + c;
+        const T* p = from + column;
+        const T* second = kPairs && row + 1 < k ? p + ld : nullptr;
+        store(out + b * block_stride + w * width + c,
+              row < k ? words_across<kPairs>(p, second, left - column) : zero());
+      }
     }
   }
+}
+// One panel of kNr columns.
+template <bool kPairs, typename T>
+GANTRY_INLINE void pack_panel(const T* x, int64_t ld, int64_t k, int64_t words, int64_t live,
+                              float* out) {
+  pack_across<kPairs>(x, ld, k, words, std::min<int64_t>(live, kNr), 1, kNr, 0, kNr, out);
 }
 
 #if defined(__AVX512BF16__)

@@ -8,8 +8,8 @@
 
 #include <algorithm>
 
-#include "ops/gelu_simd.h"
 #include "ops/gemm_simd.h"
+#include "ops/linear_epilogue_simd.h"
 #include "ops/linear_table.h"
 #include "ops/scratch.h"
 
@@ -17,7 +17,9 @@ namespace gantry::GANTRY_ISA {
 namespace {
 
 constexpr int64_t kRowBytes = 448 << 10;  // of packed rows of x
-constexpr int64_t kBlockK = 256;          // words of k between two visits of dW
+constexpr int64_t kBlockK = 512;          // words of k between two visits of dW
+constexpr int64_t kBlocksAtOnce =
+    4;  // of dy, packed together: 4 x 14 columns are two lines of bf16
 constexpr int64_t kStrideByK = (kMr + kLanes - 1) / kLanes * kLanes;
 
 template <bool kPairs>
@@ -34,100 +36,10 @@ void pack_panels(const WeightSource& w, int64_t panel_begin, int64_t panel_end, 
     if (w.transposed) {
       pack_transposed<kPairs>(w.data + column * w.ld, w.ld, live, w.k, words, out);
     } else {
-      pack_across<kPairs>(w.data + column, w.ld, w.k, words, live, kNr, kNr, out);
+      pack_panel<kPairs>(w.data + column, w.ld, w.k, words, live, out);
     }
   }
 }
-
-// Applies the epilogue to `rows` x `cols` sums in `tile` (kNr a row) that belong at (row, column).
-// Whole tiles go kGroup vectors at a time.
-template <Activation kind, typename T>
-struct TileFinish {
-  static constexpr int kGroup = 2 * kNv;  // two rows
-  static constexpr bool kRough = sizeof(T) == 2;
-  const LinearEpilogue<T>& e;
-
-  template <typename V, typename Load, typename Store>
-  GANTRY_INLINE void element(V v, const Load& load_all, const Store& store_all) const {
-    if (e.bias) v = v + load_all(e.bias, 0);
-    if (e.backward) {
-      if constexpr (kind != Activation::kNone) {
-        v = v * derivative<kind, kRough>(V(load_all(e.pre.data, e.pre.ld)));
-      }
-    } else {
-      if (!e.pre.empty()) store_all(e.pre.data, e.pre.ld, v);
-      v = activate<kind, kRough>(v);
-    }
-    if (!e.add.empty()) v = v + load_all(e.add.data, e.add.ld);
-    store_all(e.y.data, e.y.ld, v);
-  }
-
-  GANTRY_INLINE void two_rows(const float* tile, int64_t row, int64_t column) const {
-    using V = Wide<kGroup>;
-    V v;
-    for (int i = 0; i < kGroup; ++i) v.v[i] = load(tile + i / kNv * kNr + i % kNv * kLanes);
-    const auto at = [&](int i, int64_t ld)
-                        GANTRY_LAMBDA { return (row + i / kNv) * ld + column + i % kNv * kLanes; };
-    element(
-        v,
-        [&](const auto* from, int64_t ld) GANTRY_LAMBDA {
-          V x;
-#pragma GCC unroll 8
-          for (int i = 0; i < kGroup; ++i) {
-            x.v[i] = load(from + (ld ? at(i, ld) : column + i % kNv * kLanes));
-          }
-          return x;
-        },
-        [&](T* to, int64_t ld, V x) GANTRY_LAMBDA {
-#pragma GCC unroll 8
-          for (int i = 0; i < kGroup; ++i) store(to + at(i, ld), x.v[i]);
-        });
-  }
-
-  GANTRY_INLINE void one_row(const float* tile, int64_t row, int64_t column, int64_t cols) const {
-    for_lanes(cols, [&](int64_t c, auto lanes) {
-      element(
-          load(tile + c),
-          [&](const auto* from, int64_t ld) { return lanes.load(from + row * ld + column + c); },
-          [&](T* to, int64_t ld, VF x) { lanes.store(to + row * ld + column + c, x); });
-    });
-  }
-};
-
-template <Activation kind, typename T>
-void finish_tile(const LinearEpilogue<T>& e, const float* tile, int64_t row, int64_t rows,
-                 int64_t column, int64_t cols) {
-  const TileFinish<kind, T> finish{e};
-  int64_t r = 0;
-  if (cols == kNr) {
-    for (; r + 2 <= rows; r += 2) finish.two_rows(tile + r * kNr, row + r, column);
-  }
-  for (; r < rows; ++r) finish.one_row(tile + r * kNr, row + r, column, cols);
-}
-
-// Asks for what the epilogue of a tile will touch: pieces of a line each from many rows, which no
-// hardware prefetcher foresees. The tile's products take long enough for them to arrive.
-template <typename T>
-GANTRY_INLINE void prefetch_tile(const LinearEpilogue<T>& e, int64_t row, int64_t rows,
-                                 int64_t column) {
-  for (int64_t r = row; r < row + rows; ++r) {
-    for (size_t line = 0; line < kNr * sizeof(T); line += 64) {
-      const int64_t c = column + static_cast<int64_t>(line / sizeof(T));
-      __builtin_prefetch(e.y.row(r) + c, 1);
-      if (!e.pre.empty()) __builtin_prefetch(e.pre.row(r) + c, 1);
-      if (!e.add.empty()) __builtin_prefetch(e.add.row(r) + c, 0);
-    }
-  }
-}
-
-template <typename T>
-using FinishTile = void (*)(const LinearEpilogue<T>&, const float*, int64_t, int64_t, int64_t,
-                            int64_t);
-template <typename T>
-constexpr FinishTile<T> kFinishTile[] = {
-    finish_tile<Activation::kNone, T>, finish_tile<Activation::kGelu, T>,
-    finish_tile<Activation::kGeluTanh, T>, finish_tile<Activation::kRelu, T>,
-    finish_tile<Activation::kTanh, T>};
 
 template <bool kPairs, int kRows>
 GANTRY_INLINE void row_tile(const float* a, const float* b, int64_t chunks, float* out) {
@@ -192,40 +104,41 @@ template <bool kPairs, typename T>
 void linear_weight(const LinearWeightCall<T>& call, int64_t row_begin, int64_t row_end,
                    int64_t panel_begin, int64_t panel_end) {
   constexpr int64_t rows_at_once = kBlockK * (kPairs ? 2 : 1);
+  constexpr int64_t block_words = kBlockK * kStrideByK + 16;  // + 16: not all in the same cache set
   const int64_t rows = call.x.rows, in = call.x.cols, out = call.dy.cols;
   const int64_t blocks = (row_end - row_begin + kMr - 1) / kMr;
-  float* packed = scratch<float>(Slot::kRows, blocks * kBlockK * kStrideByK);
+  float* packed = scratch<float>(Slot::kRows, blocks * block_words);
   float* panel = scratch<float>(Slot::kTile, kBlockK * kNr);
   alignas(64) float sums[kMr * kNr];
   for (int64_t from = 0; from < std::max<int64_t>(rows, 1); from += rows_at_once) {
     const int64_t to = std::min(rows, from + rows_at_once);
     const int64_t words = words_of(to - from, kPairs);
     const bool add = call.accumulate || from > 0;
-    for (int64_t b = 0; b < blocks; ++b) {
+    for (int64_t b = 0; b < blocks; b += kBlocksAtOnce) {
       const int64_t column = row_begin + b * kMr;
-      pack_across<kPairs>(call.dy.row(from) + column, call.dy.ld, to - from, words,
-                          std::min<int64_t>(kStrideByK, out - column), kStrideByK, kStrideByK,
-                          packed + b * kBlockK * kStrideByK);
+      pack_across<kPairs>(call.dy.row(from) + column, call.dy.ld, to - from, words, out - column,
+                          std::min(kBlocksAtOnce, blocks - b), kMr, block_words, kStrideByK,
+                          packed + b * block_words);
     }
     if (call.db && panel_begin == 0) {
       add_columns(call.dy, from, to, row_begin, row_end, add, call.db);
     }
     for (int64_t p = panel_begin; p < panel_end; ++p) {
       const int64_t column = p * kNr, cols = std::min<int64_t>(kNr, in - column);
-      pack_across<kPairs>(call.x.row(from) + column, call.x.ld, to - from, words, cols, kNr, kNr,
-                          panel);
+      pack_panel<kPairs>(call.x.row(from) + column, call.x.ld, to - from, words, cols, panel);
       for (int64_t b = 0; b < blocks; ++b) {
         const int64_t row = row_begin + b * kMr, live = std::min<int64_t>(kMr, row_end - row);
         float* dw = call.dw + row * in + column;
-        const bool whole = live == kMr && cols == kNr;
-        Tile<kMr> tile;
-        if (whole && add) {
-          tile.load(dw, in);
-        } else {
-          tile.clear();
+        if (add) {
+          for (int64_t r = 0; r < live; ++r) {
+            for (int64_t c = 0; c < cols; c += 16) __builtin_prefetch(dw + r * in + c, 1);
+          }
         }
-        tile.template run_by_k<kPairs>(packed + b * kBlockK * kStrideByK, kStrideByK, panel, words);
-        if (whole) {
+        Tile<kMr> tile;
+        tile.clear();
+        tile.template run_by_k<kPairs>(packed + b * block_words, kStrideByK, panel, words);
+        if (live == kMr && cols == kNr) {
+          if (add) tile.add(dw, in);
           tile.store(dw, in);
           continue;
         }
