@@ -433,6 +433,12 @@ Json run_json(const Work& work, const Trained& trained, const TuningChoice& choi
   out["split_method"] = work.cases.method;
   out["split_proof"] = work.cases.check.sentence();
   out["notes"] = work.cases.notes;
+  if (work.settings.train.tuning == "rotate")
+    out["notes"].push_back(
+        "Training and tuning sets were used together: each restart was tuned on another of " +
+        std::to_string(work.settings.train.folds) +
+        " folds of them and trained on the other folds; where there are as many hospitals, a fold is made of whole "
+        "hospitals.");
   return out;
 }
 
