@@ -13,8 +13,11 @@ namespace {
 // text.
 std::vector<std::string> wanted_sections(const Settings& settings) {
   std::vector<std::string> wanted;
-  for (const auto& section : settings.sections.use)
-    if (section != "whole") wanted.push_back(section);
+  for (const auto& part : settings.sections.use) {
+    const std::string section = part.substr(0, part.find('.'));  // "diagnosis.focus" is cut from the diagnosis
+    if (section != "whole" && std::find(wanted.begin(), wanted.end(), section) == wanted.end())
+      wanted.push_back(section);
+  }
   if (wanted.empty()) wanted = {"indication", "findings", "diagnosis"};
   return wanted;
 }
