@@ -72,37 +72,108 @@ GANTRY_INLINE void score_tiles(const float* a, const float* panels, int64_t dept
   }
 }
 
-// Softmax of one query's scores without its division: exp(scale s - max), dropout applied, in
-// place. Returns {max, sum before dropout}.
-struct SoftmaxRow {
-  float max, sum;
+// Two neighbouring queries go through the elementwise work together, two vectors of keys each: four
+// chains of an exponential side by side. A query behind the last live one repeats that one's
+// limits; its results are never used.
+using Four = Wide<4>;
+
+struct QueryPair {
+  KeyRange seen[2];
+  DropoutRow drop[2];
+
+  GANTRY_INLINE bool all_seen(int64_t key) const {
+    return key >= seen[0].first && key >= seen[1].first && key + 2 * kLanes <= seen[0].last &&
+           key + 2 * kLanes <= seen[1].last;
+  }
+  GANTRY_INLINE Four keep(Four x, int64_t key, VF otherwise) const {
+    if (all_seen(key)) return x;
+    for (int i = 0; i < 4; ++i) {
+      x.v[i] = keep_seen(x.v[i], key + i % 2 * kLanes, seen[i / 2], otherwise);
+    }
+    return x;
+  }
+  GANTRY_INLINE Four factors(int64_t key) const {
+    Four f;
+    drop[0].factors(static_cast<uint32_t>(key), f.v[0], f.v[1]);
+    drop[1].factors(static_cast<uint32_t>(key), f.v[2], f.v[3]);
+    return f;
+  }
+};
+
+GANTRY_INLINE QueryPair query_pair(const AttentionShape& s, const Dropout& dropout,
+                                   int64_t row_begin, int64_t length, int64_t query, int64_t head) {
+  QueryPair pair;
+  for (int i = 0; i < 2; ++i) {
+    const int64_t q = std::min(query + i, length - 1);
+    pair.seen[i] = seen_by(s, q, length);
+    if (dropout.active()) {
+      pair.drop[i] = dropout_row(dropout, row_begin + q, static_cast<uint32_t>(head));
+    }
+  }
+  return pair;
+}
+
+GANTRY_INLINE Four load_scores(const float* at, int64_t stride) {  // at: score_at(query, key)
+  constexpr int64_t half = kLanes % kChunk;                        // 0: a chunk is one vector
+  const int64_t next = half ? half : stride;
+  Four x;
+  x.v[0] = load(at);
+  x.v[1] = load(at + next);
+  x.v[2] = load(at + kChunk);
+  x.v[3] = load(at + kChunk + next);
+  return x;
+}
+GANTRY_INLINE void store_scores(float* at, int64_t stride, Four x) {
+  constexpr int64_t half = kLanes % kChunk;
+  const int64_t next = half ? half : stride;
+  store(at, x.v[0]);
+  store(at + next, x.v[1]);
+  store(at + kChunk, x.v[2]);
+  store(at + kChunk + next, x.v[3]);
+}
+GANTRY_INLINE Four each_query(float first, float second) {
+  Four x;
+  x.v[0] = x.v[1] = set1(first);
+  x.v[2] = x.v[3] = set1(second);
+  return x;
+}
+
+// Softmax without its division: exp(scale s - max), dropout applied, in place. top: of the scaled
+// scores; sum: before dropout.
+struct SoftmaxPair {
+  float top[2], sum[2];
 };
 template <bool kDrop>
-GANTRY_INLINE SoftmaxRow softmax_row(float* scores, int64_t stride, int64_t query, KeyRange keys,
-                                     KeyRange seen, float scale, const DropoutRow& drop) {
-  const VF low = set1(-1e30f), factor = set1(scale);
-  VF top[2] = {low, low};
+GANTRY_INLINE SoftmaxPair softmax_rows(float* scores, int64_t stride, int64_t query, KeyRange keys,
+                                       const QueryPair& pair, float scale) {
+  const VF low = set1(-1e30f);
+  Four top = low;
   for (int64_t key = keys.first; key < keys.last; key += 2 * kLanes) {
-    for (int h = 0; h < 2; ++h) {
-      const int64_t at = key + h * kLanes;
-      top[h] = max(top[h], keep_seen(load(score_at(scores, stride, query, at)), at, seen, low));
+    top = max(top, pair.keep(load_scores(score_at(scores, stride, query, key), stride), key, low));
+  }
+  const float best[2] = {reduce_max(max(top.v[0], top.v[1])) * scale,
+                         reduce_max(max(top.v[2], top.v[3])) * scale};
+  const Four shift = each_query(-best[0], -best[1]);
+  Four sum = zero();
+  for (int64_t key = keys.first; key < keys.last; key += 2 * kLanes) {
+    float* at = score_at(scores, stride, query, key);
+    Four e = pair.keep(exp(fma(load_scores(at, stride), set1(scale), shift)), key, zero());
+    sum = sum + e;
+    if constexpr (kDrop) e = e * pair.factors(key);
+    store_scores(at, stride, e);
+  }
+  return {{best[0], best[1]}, {reduce_add(sum.v[0] + sum.v[1]), reduce_add(sum.v[2] + sum.v[3])}};
+}
+
+// Asks for `columns` elements of some rows ahead of time: a head's part of a row is a line or two,
+// far from the next row's.
+template <typename T>
+GANTRY_INLINE void prefetch_rows(const T* x, int64_t ld, int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; c += 64 / static_cast<int64_t>(sizeof(T))) {
+      __builtin_prefetch(x + r * ld + c);
     }
   }
-  const float best = reduce_max(max(top[0], top[1])) * scale;
-  VF sum[2] = {zero(), zero()};
-  for (int64_t key = keys.first; key < keys.last; key += 2 * kLanes) {
-    VF kept[2];
-    if constexpr (kDrop) drop.factors(static_cast<uint32_t>(key), kept[0], kept[1]);
-    for (int h = 0; h < 2; ++h) {
-      const int64_t at = key + h * kLanes;
-      float* p = score_at(scores, stride, query, at);
-      VF e = keep_seen(exp(fma(load(p), factor, set1(-best))), at, seen, zero());
-      sum[h] = sum[h] + e;
-      if constexpr (kDrop) e = e * kept[h];
-      store(p, e);
-    }
-  }
-  return {best, reduce_add(sum[0] + sum[1])};
 }
 
 // B panels [depth columns / kNr][keys][kNr] of rows that run along k.
@@ -120,6 +191,7 @@ GANTRY_INLINE void pack_keys(const T* x, int64_t ld, int64_t length, int64_t key
   for (int64_t key = 0; key < keys; key += kNr) {
     pack_transposed<false>(x + key * ld, ld, std::min<int64_t>(kNr, length - key), depth, depth,
                            panels + key * depth);
+    prefetch_rows(x + (key + kNr) * ld, ld, std::min<int64_t>(kNr, length - key - kNr), depth);
   }
 }
 
@@ -144,17 +216,19 @@ void attention_forward_task(const AttentionForwardCall<T>& call, int64_t row_beg
       const int64_t live = std::min<int64_t>(kMr, length - q);
       const KeyRange range = visible_keys(s, q, q + live, length);
       pack_rows<false>(base + q * ld + head * d, ld, live, kMr, d, stride, q_rows);
+      prefetch_rows(base + (q + kMr) * ld + head * d, ld, std::min<int64_t>(kMr, length - q - kMr),
+                    d);
       score_tiles(q_rows, k_panels, d, range, 0, stride, scores);
       float inverse[kMr] = {};
-      for (int64_t r = 0; r < live; ++r) {
-        const int64_t row = row_begin + q + r;
-        const KeyRange seen = seen_by(s, q + r, length);
-        const SoftmaxRow m =
-            drop ? softmax_row<true>(scores, stride, r, range, seen, s.scale,
-                                     dropout_row(call.dropout, row, static_cast<uint32_t>(head)))
-                 : softmax_row<false>(scores, stride, r, range, seen, s.scale, {});
-        inverse[r] = 1.0f / m.sum;
-        if (call.lse) call.lse[head * call.qkv.rows + row] = m.max + std::log(m.sum);
+      for (int64_t r = 0; r < live; r += 2) {
+        const QueryPair pair = query_pair(s, call.dropout, row_begin, length, q + r, head);
+        const SoftmaxPair m = drop ? softmax_rows<true>(scores, stride, r, range, pair, s.scale)
+                                   : softmax_rows<false>(scores, stride, r, range, pair, s.scale);
+        for (int64_t i = 0; i < 2; ++i) {
+          inverse[r + i] = 1.0f / m.sum[i];
+          if (!call.lse || r + i >= live) continue;
+          call.lse[head * call.qkv.rows + row_begin + q + r + i] = m.top[i] + std::log(m.sum[i]);
+        }
       }
       for (int64_t column = 0; column < d; column += kNr) {
         Tile<kMr> tile;
@@ -175,29 +249,26 @@ void attention_forward_task(const AttentionForwardCall<T>& call, int64_t row_beg
   }
 }
 
-// One query's row: scores become dropped probabilities, gradients of probabilities become
+// Two queries' rows: scores become dropped probabilities, gradients of probabilities become
 // gradients of scores.
 template <bool kDrop>
 GANTRY_INLINE void score_gradients(float* scores, float* gradients, int64_t stride, int64_t query,
-                                   KeyRange keys, KeyRange seen, float scale, float lse,
-                                   float delta, const DropoutRow& drop) {
+                                   KeyRange keys, const QueryPair& pair, float scale,
+                                   const float* lse, const float* delta) {
+  const Four shift = each_query(-lse[0], -lse[1]), mean = each_query(delta[0], delta[1]);
   for (int64_t key = keys.first; key < keys.last; key += 2 * kLanes) {
-    VF kept[2];
-    if constexpr (kDrop) drop.factors(static_cast<uint32_t>(key), kept[0], kept[1]);
-    for (int h = 0; h < 2; ++h) {
-      const int64_t at = key + h * kLanes;
-      float* p = score_at(scores, stride, query, at);
-      float* g = score_at(gradients, stride, query, at);
-      const VF e = keep_seen(exp(fma(load(p), set1(scale), set1(-lse))), at, seen, zero());
-      VF dp = load(g);
-      if constexpr (kDrop) {
-        dp = dp * kept[h];
-        store(p, e * kept[h]);
-      } else {
-        store(p, e);
-      }
-      store(g, e * (dp - set1(delta)) * set1(scale));
+    float* p = score_at(scores, stride, query, key);
+    float* g = score_at(gradients, stride, query, key);
+    const Four e = pair.keep(exp(fma(load_scores(p, stride), set1(scale), shift)), key, zero());
+    Four dp = load_scores(g, stride);
+    if constexpr (kDrop) {
+      const Four kept = pair.factors(key);
+      dp = dp * kept;
+      store_scores(p, stride, e * kept);
+    } else {
+      store_scores(p, stride, e);
     }
+    store_scores(g, stride, e * (dp - mean) * set1(scale));
   }
 }
 
@@ -273,6 +344,7 @@ void attention_backward_task(const AttentionBackwardCall<T>& call, int64_t row_b
       const KeyRange range = visible_keys(s, q, q + live, length);
       pack_rows<false>(q_base + q * ld, ld, live, kMr, d, kMr * kChunk, q_rows);
       pack_rows<false>(g_base + q * ld_g, ld_g, live, kMr, d, kMr * kChunk, g_rows);
+      prefetch_rows(o_base + q * call.ctx.ld, call.ctx.ld, live, d);
       score_tiles(q_rows, k_panels, d, range, q, stride, scores);
       score_tiles(g_rows, v_panels, d, range, q, stride, gradients);
       for (int64_t chunk = 0; chunk < keys / kChunk; ++chunk) {  // keys that no query here sees
@@ -280,18 +352,16 @@ void attention_backward_task(const AttentionBackwardCall<T>& call, int64_t row_b
         std::memset(scores + chunk * stride + q * kChunk, 0, kMr * kChunk * sizeof(float));
         std::memset(gradients + chunk * stride + q * kChunk, 0, kMr * kChunk * sizeof(float));
       }
-      for (int64_t r = 0; r < live; ++r) {
-        const int64_t row = row_begin + q + r;
-        const KeyRange seen = seen_by(s, q + r, length);
-        const float lse = call.lse[head * call.qkv.rows + row];
-        const float delta = dot(g_base + (q + r) * ld_g, o_base + (q + r) * call.ctx.ld, d);
-        if (drop) {
-          score_gradients<true>(scores, gradients, stride, q + r, range, seen, s.scale, lse, delta,
-                                dropout_row(call.dropout, row, static_cast<uint32_t>(head)));
-        } else {
-          score_gradients<false>(scores, gradients, stride, q + r, range, seen, s.scale, lse, delta,
-                                 {});
+      for (int64_t r = 0; r < live; r += 2) {
+        const QueryPair pair = query_pair(s, call.dropout, row_begin, length, q + r, head);
+        float lse[2], delta[2];
+        for (int64_t i = 0; i < 2; ++i) {
+          const int64_t at = std::min(q + r + i, length - 1);
+          lse[i] = call.lse[head * call.qkv.rows + row_begin + at];
+          delta[i] = dot(g_base + at * ld_g, o_base + at * call.ctx.ld, d);
         }
+        const auto rows = drop ? score_gradients<true> : score_gradients<false>;
+        rows(scores, gradients, stride, q + r, range, pair, s.scale, lse, delta);
       }
       for (int64_t column = 0; column < d; column += kNr) {
         Tile<kMr> tile;
