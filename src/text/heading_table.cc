@@ -166,7 +166,7 @@ class TableReader {
     for (const auto& [open, close] : out_.pairs) first.insert(open);
     first.insert(out_.signs.begin(), out_.signs.end());
     first.insert(out_.bullets.begin(), out_.bullets.end());
-    for (char32_t c : U"0123456789ivxabcdefアイウ") first.insert(c);
+    for (char32_t c : std::u32string_view(U"0123456789ivxabcdefアイウエオ")) first.insert(c);
   }
 
   std::string name_;

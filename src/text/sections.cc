@@ -87,22 +87,29 @@ class Cutter {
     }
     std::stable_sort(candidates_.begin(), candidates_.end(),
                      [](const Heading& a, const Heading& b) { return a.begin < b.begin; });
-    return candidates_.size() > known;
+    // The second sign of "## 所見" begins no heading of its own.
+    size_t kept = 0, end = 0;
+    for (const Heading& h : candidates_) {
+      if (h.begin < end) continue;
+      end = h.end;
+      candidates_[kept++] = h;
+    }
+    candidates_.resize(kept);
+    return kept > known;
   }
 
   void look_within(size_t at, char32_t c, char32_t before) {
     std::u32string_view folded = fold_character(c);
     if (folded.size() != 1) return;
-    bool pair = table_.pairs.contains(folded[0]);
-    bool sign = table_.signs.contains(folded[0]);
-    bool after_stop = before == U' ' || before == U'。' || before == U'．' || before == U'.' ||
-                      before == U'」' || before == U')' || before == U'）';
-    if (!pair && !sign && !(after_stop && table_.first_characters.contains(folded[0]))) return;
+    bool marked = table_.pairs.contains(folded[0]) || table_.signs.contains(folded[0]);
+    bool after_stop = before == U' ' || before == U'。' || before == U'．' || before == U'」' ||
+                      before == U')' || before == U'）';
+    if (!marked && !(after_stop && table_.first_characters.contains(folded[0]))) return;
     auto found = reader_.read(text_, at, false);
     if (!found || found->only_marked || !is_main(found->kind)) return;
-    bool plain = found->style == HeadingStyle::pair || found->style == HeadingStyle::sign ||
-                 (after_stop &&
-                  (found->style == HeadingStyle::colon || found->style == HeadingStyle::numbered));
+    bool by_mark = found->style == HeadingStyle::pair || found->style == HeadingStyle::sign;
+    bool by_stop = found->style == HeadingStyle::colon || found->style == HeadingStyle::numbered;
+    bool plain = (marked && by_mark) || (after_stop && by_stop);
     if (plain && !goes_on_as_sentence(found->end)) candidates_.push_back(*found);
   }
 
@@ -154,10 +161,12 @@ class Cutter {
                      [](const Heading& a, const Heading& b) { return a.begin < b.begin; });
   }
 
-  static bool belongs(const Heading& h, int kinds_in_style) {
+  bool belongs(const Heading& h, int kinds_in_style) const {
+    bool strong = h.style >= HeadingStyle::numbered;
+    if (!is_main(h.kind) && (h.only_marked || h.style == HeadingStyle::gap)) return strong;
     if (kinds_in_style >= 2) return true;
     if (h.mid_line || h.style == HeadingStyle::gap) return false;
-    return !h.only_marked || h.style >= HeadingStyle::numbered;
+    return !h.only_marked || strong;
   }
 
   void help_out(const std::map<Style, Group>& all, const Style& own) {
@@ -242,6 +251,14 @@ std::pair<size_t, size_t> trim_body(std::string_view text, size_t begin, size_t 
   return {begin, end};
 }
 
+// "比較: 前回CT" within the findings takes its own line; what follows is findings again.
+size_t end_of_remark(std::string_view text, const Heading& h, size_t end) {
+  bool strong = h.style >= HeadingStyle::numbered;
+  size_t line_end = std::min(text.find_first_of("\r\n", h.end), end);
+  bool body_on_line = skip_spaces(text, h.end, line_end) < line_end;
+  return strong || !body_on_line ? end : line_end;
+}
+
 }  // namespace
 
 std::string Sections::text_of(std::string_view kind) const {
@@ -283,10 +300,15 @@ Sections SectionTable::cut(std::string_view text, const std::vector<std::string>
                          std::string(text.substr(from, to - from)), from, to});
   };
   add("", "", 0, headings.empty() ? text.size() : headings[0].begin);
+  std::string main_kind;
   for (size_t i = 0; i < headings.size(); ++i) {
     const Heading& h = headings[i];
     size_t end = i + 1 < headings.size() ? headings[i + 1].begin : text.size();
-    add(state_->table.kinds[h.kind].name, text.substr(h.begin, h.end - h.begin), h.end, end);
+    const HeadingKind& kind = state_->table.kinds[h.kind];
+    size_t own_end = kind.main || main_kind.empty() ? end : end_of_remark(text, h, end);
+    add(kind.name, text.substr(h.begin, h.end - h.begin), h.end, own_end);
+    if (own_end < end) add(main_kind, "", own_end, end);
+    if (kind.main) main_kind = kind.name;
   }
   for (const std::string& kind : wanted) {
     bool found = std::any_of(out.parts.begin(), out.parts.end(),

@@ -19,8 +19,9 @@ namespace gantry {
 struct Section {
   std::string kind;     // "indication", "findings", "diagnosis", another kind of the table, or ""
                         // for what stands before the first heading
-  std::string heading;  // as written, with its marks: "【臨床情報】"
-  std::string body;     // original text without surrounding white space
+  std::string heading;  // as written, with its marks: "【臨床情報】"; "" where a section goes on
+                        // behind a remark ("比較: 前回CT") that has its own kind
+  std::string body;           // original text without surrounding white space
   size_t begin = 0, end = 0;  // of the body, in bytes of the report
 };
 
