@@ -89,16 +89,18 @@ std::string flow_diagram_svg(const TestReport& report) {
     x += set_width + 20;
   }
   const int height = y + set_height + 10;
-  return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(kWidth) + " " +
-         number(height) +
+  return "<svg class=\"flow\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " +
+         number(kWidth) + " " + number(height) +
          "\" role=\"img\" aria-label=\"Flow of reports into the three sets\" "
          "font-family=\"sans-serif\" "
          "font-size=\"14\">\n<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" "
          "markerWidth=\"7\" "
          "markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" "
          "fill=\"#445\"/></marker></defs>\n"
-         "<style>.kept{fill:#eef3f8;stroke:#46627f}.dropped{fill:#f6f1ea;stroke:#a58a63}"
-         ".test{fill:#e6f2ea;stroke:#3c7a55}.arrow{stroke:#445;stroke-width:1.2}text{fill:#1c2530}<"
+         "<style>.flow .kept{fill:#eef3f8;stroke:#46627f}.flow "
+         ".dropped{fill:#f6f1ea;stroke:#a58a63}"
+         ".flow .test{fill:#e6f2ea;stroke:#3c7a55}.flow .arrow{stroke:#445;stroke-width:1.2}.flow "
+         "text{fill:#1c2530}<"
          "/style>\n" +
          body + "</svg>\n";
 }
