@@ -23,8 +23,9 @@ TEST(LogisticRegression, MatchesScikitLearn) {
   for (const auto& c : oracle("logistic_regression.json")) {
     const SparseRows rows = sparse_rows(c["rows"], c["features"]);
     const std::vector<int> labels = c["labels"];
-    const auto model = LogisticRegression::fit(rows, labels, c["classes"],
-                                               {.c = c["c"], .balanced = c["balanced"]});
+    const auto model = LogisticRegression::fit(
+        rows, labels, c["classes"],
+        {.c = c["c"], .balanced = c["balanced"], .gradient_tolerance = 1e-11});
     EXPECT_TRUE(model.converged) << c["name"];
     const std::vector<double> weight = c["weight"], intercept = c["intercept"];
     ASSERT_EQ(model.weight.size(), weight.size());
@@ -56,6 +57,33 @@ TEST(LogisticRegression, SameBitsForAnyNumberOfThreads) {
   }
   set_thread_count(threads);
   EXPECT_EQ(models[0].weight, models[1].weight);
+}
+
+// Equal columns are fitted as one; each must come out with its share.
+TEST(LogisticRegression, EqualColumnsShareTheirWeight) {
+  const auto c = oracle("logistic_regression.json")[0];
+  const SparseRows rows = sparse_rows(c["rows"], c["features"]);
+  const int64_t columns = rows.columns;
+  SparseRows twice, scaled;  // every column twice; every column once, sqrt(2) times as large
+  twice.columns = 2 * columns;
+  scaled.columns = columns;
+  for (int64_t r = 0; r < rows.rows(); ++r) {
+    SparseRow once = rows.row(r), both = once;
+    for (size_t i = 0; i < once.column.size(); ++i) {
+      both.column.push_back(once.column[i] + static_cast<int32_t>(columns));
+      both.value.push_back(once.value[i]);
+    }
+    for (double& v : once.value) v *= std::sqrt(2);
+    twice.add(both);
+    scaled.add(once);
+  }
+  const std::vector<int> labels = c["labels"];
+  const auto a = LogisticRegression::fit(twice, labels, 3, {.gradient_tolerance = 1e-11});
+  const auto b = LogisticRegression::fit(scaled, labels, 3, {.gradient_tolerance = 1e-11});
+  for (int64_t i = 0; i < columns * 3; ++i) {
+    EXPECT_EQ(a.weight[i], a.weight[i + columns * 3]);
+    EXPECT_TRUE(close(a.weight[i] * std::sqrt(2), b.weight[i], 1e-8));
+  }
 }
 
 TEST(LogisticRegression, ContributionsSumToTheLogitAgainstTheMean) {

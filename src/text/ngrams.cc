@@ -5,54 +5,24 @@
 #include <cstdint>
 #include <string>
 
+#include "text/code_points.h"
+
 namespace gantry {
 namespace {
 
-constexpr int32_t kReplacement = 0xFFFD;
-
-struct CodePoint {
-  int32_t value;
-  size_t begin, end;  // bytes of the given text
-};
-
-template <typename Visit>
-void for_each_code_point(std::string_view utf8, const Visit& visit) {
-  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(utf8.data());
-  for (size_t i = 0; i < utf8.size();) {
-    utf8proc_int32_t value = 0;
-    utf8proc_ssize_t used =
-        utf8proc_iterate(bytes + i, static_cast<utf8proc_ssize_t>(utf8.size() - i), &value);
-    if (used <= 0) {
-      used = 1;
-      value = kReplacement;
-    }
-    visit(CodePoint{value, i, i + static_cast<size_t>(used)});
-    i += static_cast<size_t>(used);
-  }
-}
-
-void append_utf8(int32_t code_point, std::string& out) {
-  utf8proc_uint8_t bytes[4];
-  const utf8proc_ssize_t n = utf8proc_encode_char(code_point, bytes);
-  out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(n));
-}
-
-std::string encoded(int32_t code_point, bool lower_case) {
+std::string encoded(char32_t code_point, bool lower_case) {
   std::string out;
-  append_utf8(lower_case ? utf8proc_tolower(code_point) : code_point, out);
+  if (lower_case) {
+    append_lower_case(out, code_point);
+  } else {
+    append_utf8(out, code_point);
+  }
   return out;
 }
 
-// White space and word characters as Python's re has them, which scikit-learn uses.
-bool is_white(int32_t c) {
-  if ((c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85) return true;
-  const auto category = utf8proc_category(c);
-  return category == UTF8PROC_CATEGORY_ZS || category == UTF8PROC_CATEGORY_ZL ||
-         category == UTF8PROC_CATEGORY_ZP;
-}
-
-bool is_word(int32_t c) {
-  switch (utf8proc_category(c)) {
+// Word characters as Python's re has them, which scikit-learn uses.
+bool is_word(char32_t c) {
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
@@ -63,7 +33,7 @@ bool is_word(int32_t c) {
     case UTF8PROC_CATEGORY_NO:
       return true;
     default:
-      return c == '_';
+      return c == U'_';
   }
 }
 
@@ -118,7 +88,7 @@ void NgramText::lay_out_characters(std::string_view utf8, bool lower_case) {
     white.clear();
   };
   for_each_code_point(utf8, [&](const CodePoint& c) {
-    if (is_white(c.value)) {
+    if (is_python_space(c.value)) {
       white.push_back(c);
       return;
     }
@@ -132,7 +102,7 @@ void NgramText::lay_out_characters(std::string_view utf8, bool lower_case) {
 void NgramText::lay_out_characters_in_words(std::string_view utf8, bool lower_case) {
   short_segment_once_ = true;
   for_each_run(
-      utf8, [](int32_t c) { return !is_white(c); },
+      utf8, [](char32_t c) { return !is_python_space(c); },
       [&](const std::vector<CodePoint>& word) {
         add_unit(" ", word.front().begin, word.front().begin);
         for (const CodePoint& c : word) add_unit(encoded(c.value, lower_case), c.begin, c.end);

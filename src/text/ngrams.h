@@ -17,7 +17,8 @@ enum class NgramUnit {
 // A text laid out so that each of its n-grams is a piece of one string.
 class NgramText {
  public:
-  // `utf8`: bytes that are not UTF-8 stand for U+FFFD. Lower case is Unicode's simple mapping.
+  // `utf8`: bytes that are not UTF-8 stand for U+FFFD. Lower case is Unicode's full mapping
+  // without context; a letter whose lower case is two code points stays one unit.
   NgramText(std::string_view utf8, NgramUnit unit, bool lower_case);
 
   struct Unit {                           // a code point or a word
