@@ -1,6 +1,7 @@
 // Runs another program and waits for it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,12 @@ struct ChildResult {
   std::string output;    // stdout and stderr together, the last 64 kB
 };
 
-// No shell: `arguments[0]` is looked up in PATH, the others reach it as they are. Standard input is
-// empty. Ends the program and throws Error E0104 when the user interrupts (base/progress.h).
-ChildResult run_program(const std::vector<std::string>& arguments);
+// No shell: `arguments[0]` is looked up in PATH, the others reach it as they are. `variables`
+// ("NAME=value") replace or join those of this process; standard input is empty. `while_waiting` is
+// called a few times a second. Ends the program and throws Error E0104 when the user interrupts
+// (base/progress.h).
+ChildResult run_program(const std::vector<std::string>& arguments,
+                        const std::vector<std::string>& variables = {},
+                        const std::function<void()>& while_waiting = {});
 
 }  // namespace gantry

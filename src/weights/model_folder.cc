@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "weights/folder_listing.h"
 #include "weights/fresh_folder.h"
 
 namespace gantry {
@@ -25,27 +26,12 @@ const char* const kHowToConvert =
     "AutoModel.from_pretrained('FOLDER').save_pretrained('NEW_FOLDER')\", and copy the tokenizer "
     "files too.";
 
-bool ends_with_any(const std::string& name, std::initializer_list<std::string_view> endings) {
-  return std::any_of(endings.begin(), endings.end(),
-                     [&](std::string_view ending) { return name.ends_with(ending); });
-}
-
-// The first file of a folder whose name ends so, or "".
-std::string file_ending(const fs::path& folder, std::initializer_list<std::string_view> endings) {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (ends_with_any(name, endings)) found.push_back(name);
-  }
-  return found.empty() ? std::string() : *std::min_element(found.begin(), found.end());
-}
-
 fs::path weights_file(const fs::path& folder) {
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
-    if (fs::exists(folder / name)) return folder / name;
+    if (is_there(folder / name)) return folder / name;
   }
   if (const auto pickle =
-          file_ending(folder, {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pkl"});
+          name_ending(folder, {".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".pkl"});
       !pickle.empty()) {
     throw Error("E0413", folder.string() + ": holds no safetensors, only " + pickle, kHowToConvert);
   }
@@ -59,8 +45,8 @@ void require_encoder_folder(const fs::path& folder) {
     throw Error("E0413", folder.string() + ": no such folder",
                 "Give the folder of a model, or see `gantry model list`.");
   }
-  if (fs::exists(folder / "config.json")) return;
-  if (const auto gguf = file_ending(folder, {".gguf"}); !gguf.empty()) {
+  if (is_there(folder / "config.json")) return;
+  if (const auto gguf = name_ending(folder, {".gguf"}); !gguf.empty()) {
     throw Error("E0413", folder.string() + ": " + gguf + " is a decoder, not an encoder",
                 "Choose an encoder: see `gantry model list`.");
   }
@@ -202,7 +188,7 @@ ModelFolder ModelFolder::open(const fs::path& folder) {
   require_encoder_folder(folder);
   EncoderConfig config = read_encoder_config(folder / "config.json");
   ModelAbout about;
-  if (const fs::path file = folder / "gantry.json"; fs::exists(file)) {
+  if (const fs::path file = folder / "gantry.json"; is_there(file)) {
     about = parse_model_about(read_file(file), file.string());
   }
   if (about.name.empty()) {
@@ -261,7 +247,7 @@ void ModelFolder::read_rows_f32(std::string_view canonical, std::span<const int3
 std::vector<fs::path> ModelFolder::tokenizer_files() const {
   std::vector<fs::path> files;
   for (const char* name : kTokenizerFiles) {
-    if (fs::exists(path_ / name)) files.push_back(path_ / name);
+    if (is_there(path_ / name)) files.push_back(path_ / name);
   }
   return files;
 }

