@@ -21,7 +21,7 @@
 #include "base/threads.h"
 #include "infer/classifier.h"
 #include "models/encoder.h"
-#include "train/ceiling.h"
+#include "ops/peak.h"
 #include "train/order.h"
 #include "train/trainer.h"
 #include "weights/model_folder.h"
@@ -97,7 +97,7 @@ void train(const ModelFolder& model, const std::vector<Example>& examples, const
   Trainer trainer(model, s, vocabulary, shape, bf16, 0);
   trainer.start(1);
   std::printf("%s", trainer.memory_table().c_str());
-  const double peak = matmul_peak(bf16);
+  const double peak = matrix_peak(bf16);
   const std::vector<size_t> order = epoch_order(examples, 1, 0, s.batch_reports, false);
   const int steps = number(options, "steps", 20), warmup = 3;
   int64_t tokens = 0;
@@ -132,7 +132,7 @@ void infer(const fs::path& folder, const std::vector<Example>& examples, const O
   for (const Example& e : examples) tokens += static_cast<int64_t>(e.tokens());
   const EncoderConfig config = ModelFolder::open(folder).config();
   const double flops = encoder_flops(config, {}, false).forward * static_cast<double>(tokens);
-  const double peak = matmul_peak(classifier.info().precision != Precision::fp32);
+  const double peak = matrix_peak(classifier.info().precision != Precision::fp32);
   std::printf(
       "infer %s: load %.2f s, %.2f s for %zu reports (%.1f reports/s, %.0f tokens/s), %.1f %% of "
       "the %s ceiling\n",

@@ -155,14 +155,16 @@ struct Classifier::Impl {
         .rows = padded_rows(training ? longest : std::max(longest, kPassTokens)),
         .windows = training ? 1 : kMostWindows,
         .reports = training ? 1 : kMostWindows};
-    return std::make_unique<LoadedModel>(folder,
-                                         ClassifierModel::Options{
-                                             .head = head,
-                                             .capacity = capacity,
-                                             .training = training,
-                                             .bf16 = precision == Precision::bf16,
-                                         },
-                                         words);
+    return std::make_unique<LoadedModel>(
+        folder,
+        ClassifierModel::Options{
+            .head = head,
+            .capacity = capacity,
+            .training = training,
+            .bf16 = precision == Precision::bf16 || precision == Precision::int8,
+            .int8 = precision == Precision::int8,
+        },
+        words);
   }
 
   ScoreSettings score_settings() const {

@@ -71,6 +71,8 @@ TEST_P(HuggingFaceFolder, AnswersAsTransformers) {
             2e-6);
   EXPECT_LE(relative(Classifier::open(tiny(GetParam()), Precision::bf16).logits(examples), want),
             3e-2);
+  EXPECT_LE(relative(Classifier::open(tiny(GetParam()), Precision::int8).logits(examples), want),
+            5e-2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, HuggingFaceFolder,
@@ -108,7 +110,7 @@ TEST_P(EachPrecision, AnswersDoNotDependOnThreads) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Precisions, EachPrecision,
-                         testing::Values(Precision::fp32, Precision::bf16),
+                         testing::Values(Precision::fp32, Precision::bf16, Precision::int8),
                          [](const auto& info) { return std::string(name_of(info.param)); });
 
 // Gradient x input, summed over the tokens, against the change of the logit when all word

@@ -14,7 +14,8 @@ class ClassifierModelOf final : public ClassifierModel {
                     const Options& options, TensorSpecs& specs)
       : table_(table),
         options_(options),
-        encoder_(config, table, options.lora, options.capacity, options.training, specs),
+        encoder_(config, table, options.lora, options.capacity, options.training, options.int8,
+                 specs),
         head_(config, table, options.head, options.capacity, specs) {
     hidden_ = config.hidden_size;
     dlogits_tensor_ =

@@ -40,6 +40,7 @@ class ClassifierModel {
     StepCapacity capacity;
     bool training = false;
     bool bf16 = false;
+    bool int8 = false;  // matrix products of the encoder; training = false
   };
   static std::unique_ptr<ClassifierModel> create(const EncoderConfig& config,
                                                  const ParameterTable& table,

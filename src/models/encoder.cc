@@ -63,7 +63,7 @@ EncoderFlops encoder_flops(const EncoderConfig& c, const LoraShape& lora, bool f
 
 template <typename T>
 Encoder<T>::Encoder(const EncoderConfig& config, const ParameterTable& table, const LoraShape& lora,
-                    const StepCapacity& capacity, bool training, TensorSpecs& specs)
+                    const StepCapacity& capacity, bool training, bool int8, TensorSpecs& specs)
     : config_(config),
       table_(table),
       lora_(lora),
@@ -80,7 +80,7 @@ Encoder<T>::Encoder(const EncoderConfig& config, const ParameterTable& table, co
     const auto linear = [&](const char* what, int64_t in, int64_t out, int64_t weight, int64_t bias,
                             std::span<const LoraOffsets> adapted) {
       return AdaptedLinear<T>(name + what, in, out, weight, bias, adapted, lora, capacity_.rows,
-                              training, specs);
+                              training, int8, specs);
     };
     blocks_.push_back({linear("query, key, value", h, 3 * h, b.qkv, b.qkv_bias, adapters.first(3)),
                        linear("attention output", h, h, b.out, b.out_bias, adapters.subspan(3, 1)),

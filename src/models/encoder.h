@@ -41,9 +41,10 @@ void check_encoder_shape(const EncoderConfig& config);
 template <typename T>
 class Encoder {
  public:
-  // Adds its tensors to `specs`. training: keeps activations and packs for backward.
+  // Adds its tensors to `specs`. training: keeps activations and packs for backward. int8: matrix
+  // products in 8 bits, inference only.
   Encoder(const EncoderConfig& config, const ParameterTable& table, const LoraShape& lora,
-          const StepCapacity& capacity, bool training, TensorSpecs& specs);
+          const StepCapacity& capacity, bool training, bool int8, TensorSpecs& specs);
   // `weights` (table.size() floats) must outlive the encoder.
   void bind(const Arena& arena, const float* weights);
   // Takes word embeddings from `words` [rows, H] (a mapped file), not from the flat array.

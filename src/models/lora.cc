@@ -24,9 +24,17 @@ void add_in_place(In<T> x, Matrix<T> y) {
 template <typename T>
 AdaptedLinear<T>::AdaptedLinear(std::string name, int64_t in, int64_t out, int64_t weight,
                                 int64_t bias, std::span<const LoraOffsets> adapters,
-                                const LoraShape& lora, int64_t rows, bool training,
+                                const LoraShape& lora, int64_t rows, bool training, bool int8,
                                 TensorSpecs& specs)
-    : in_(in), out_(out), weight_(weight), bias_(bias), rank_(lora.rank), training_(training) {
+    : in_(in),
+      out_(out),
+      weight_(weight),
+      bias_(bias),
+      rank_(lora.rank),
+      training_(training),
+      int8_(int8) {
+  GANTRY_CHECK(!int8 || (!training && lora.rank == 0));
+  if (int8) return;
   const auto use = training ? Linear<T>::kTrain : Linear<T>::kInfer;
   storage_tensor_ = specs.add(name + " packed", {Linear<T>::storage_bytes(in, out, use)},
                               DType::kU8, "weights, packed");
@@ -53,6 +61,10 @@ AdaptedLinear<T>::AdaptedLinear(std::string name, int64_t in, int64_t out, int64
 template <typename T>
 void AdaptedLinear<T>::bind(const Arena& arena, const float* weights) {
   weights_ = weights;
+  if (int8_) {
+    int8_layer_.emplace_back(in_, out_);
+    return;
+  }
   layer_.emplace_back(in_, out_, training_ ? Linear<T>::kTrain : Linear<T>::kInfer,
                       arena.data<uint8_t>(storage_tensor_));
   if (dropped_tensor_ >= 0) dropped_ = arena.matrix<T>(dropped_tensor_);
@@ -64,6 +76,10 @@ void AdaptedLinear<T>::bind(const Arena& arena, const float* weights) {
 
 template <typename T>
 void AdaptedLinear<T>::pack(bool frozen_too) {
+  if (int8_) {
+    int8_layer_[0].pack(weights_ + weight_);
+    return;
+  }
   if (frozen_too || adapters_.empty()) layer_[0].pack(weights_ + weight_);
   for (Adapter& adapter : adapters_) {
     adapter.a.pack(weights_ + adapter.offsets.a);
@@ -87,6 +103,10 @@ Matrix<const T> AdaptedLinear<T>::dropped(In<T> x, const Dropout& drop) {
 template <typename T>
 void AdaptedLinear<T>::forward(In<T> x, const Dropout& drop, const LinearForward<T>& how,
                                Matrix<T> y) {
+  if (int8_) {
+    int8_layer_[0].forward<T>(x, how, y);
+    return;
+  }
   if (adapters_.empty()) {
     layer_[0].forward(x, how, y);
     return;

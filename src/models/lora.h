@@ -12,6 +12,7 @@
 #include "models/parameters.h"
 #include "ops/dropout.h"
 #include "ops/linear.h"
+#include "ops/linear_int8.h"
 #include "tensor/arena.h"
 
 namespace gantry {
@@ -21,9 +22,10 @@ class AdaptedLinear {
  public:
   // `weight` and `bias` are offsets into the flat array. `adapters` divide the output columns
   // evenly among them; those with offsets -1 are absent.
+  // int8: inference in 8 bits.
   AdaptedLinear(std::string name, int64_t in, int64_t out, int64_t weight, int64_t bias,
                 std::span<const LoraOffsets> adapters, const LoraShape& lora, int64_t rows,
-                bool training, TensorSpecs& specs);
+                bool training, bool int8, TensorSpecs& specs);
   void bind(const Arena& arena, const float* weights);
   void pack(bool frozen_too);
 
@@ -53,10 +55,12 @@ class AdaptedLinear {
   int64_t in_, out_, weight_, bias_;
   float scale_ = 1;
   int64_t rank_ = 0;
-  bool training_;
+  bool training_, int8_;
   const float* weights_ = nullptr;
   int storage_tensor_ = -1, dropped_tensor_ = -1;
-  std::vector<Linear<T>> layer_;  // one; made by bind()
+  // One of the two, made by bind().
+  std::vector<Linear<T>> layer_;
+  std::vector<LinearInt8> int8_layer_;
   std::vector<Adapter> adapters_;
   Matrix<T> dropped_;
 };

@@ -81,8 +81,8 @@ void PackedStep::add(const Example& example, const CompactVocabulary& vocabulary
 }
 
 void PackedStep::add_window(std::span<const int32_t> window, const CompactVocabulary& vocabulary,
-                            int64_t position_offset) {
-  append(window, vocabulary, position_offset, 0);
+                            int64_t position_offset, uint64_t window_key) {
+  append(window, vocabulary, position_offset, window_key);
   cu_windows.push_back(static_cast<int32_t>(windows()));
   labels.push_back(-1);
   weights.push_back(0);

@@ -59,9 +59,9 @@ struct PackedStep {
   // it seeds that token's dropout. Ids must be in `vocabulary`.
   void add(const Example& example, const CompactVocabulary& vocabulary, int64_t position_offset,
            uint64_t step_key);
-  // One window as a report of its own, without a label.
+  // One window as a report of its own, without a label. `window_key` seeds its dropout.
   void add_window(std::span<const int32_t> window, const CompactVocabulary& vocabulary,
-                  int64_t position_offset);
+                  int64_t position_offset, uint64_t window_key = 0);
   // Sets `rows`; call after the last add().
   void finish();
 

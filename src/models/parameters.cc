@@ -107,6 +107,17 @@ void ParameterTable::add_head(const EncoderConfig& c, const HeadShape& head) {
   head_.classifier_bias = add_vector(last + ".bias", head.classes, depth);
 }
 
+void ParameterTable::add_masked_words_head(const EncoderConfig& c, int64_t word_rows) {
+  const int depth = head_depth();
+  const std::string at = "cls.predictions.";
+  head_.dense = add(at + "transform.dense.weight", c.hidden_size, c.hidden_size, depth, true);
+  head_.dense_bias = add_vector(at + "transform.dense.bias", c.hidden_size, depth);
+  head_.norm = add_vector(at + "transform.LayerNorm.weight", c.hidden_size, depth);
+  head_.norm_bias = add_vector(at + "transform.LayerNorm.bias", c.hidden_size, depth);
+  head_.classifier_bias = add_vector(at + "bias", word_rows, depth);
+  head_.classifier = embedding_.word;
+}
+
 void ParameterTable::add_lora(const EncoderConfig& c, const LoraShape& lora, int64_t layer) {
   static const std::array<const char*, 6> paths = {"attention.self.query", "attention.self.key",
                                                    "attention.self.value", "attention.output.dense",
@@ -136,7 +147,10 @@ ParameterTable::ParameterTable(const EncoderConfig& c, const HeadShape& head, co
   for (int64_t l = 0; l < c.num_hidden_layers; ++l) add_block(c, l);
   if (lora.rank > 0)
     for (int64_t l = 0; l < c.num_hidden_layers; ++l) add_lora(c, lora, l);
-  add_head(c, head);
+  if (head.masked_words)
+    add_masked_words_head(c, word_rows);
+  else
+    add_head(c, head);
 }
 
 int64_t ParameterTable::depth_begin(int depth) const {
@@ -173,7 +187,7 @@ void load_base_weights(const ModelFolder& base, const ParameterTable& table,
     } else if (p.name.starts_with("pooler.") && base.has(p.name)) {
       base.read_f32(p.name, out);
     } else if (p.vector) {
-      std::fill(out.begin(), out.end(), 0.0f);
+      std::fill(out.begin(), out.end(), p.name.ends_with("LayerNorm.weight") ? 1.0f : 0.0f);
     } else {
       draw_normal(seed, p.name, out);
     }

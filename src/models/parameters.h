@@ -22,6 +22,7 @@ class ModelFolder;
 
 struct HeadShape {
   int classes = 0;
+  bool masked_words = false;  // a masked-language head instead of a classifier
   Pooling pooling = Pooling::kMean;
   bool pooler = false;  // the architecture's own, first-token pooling only
   WindowPooling window_pooling = WindowPooling::kMean;
@@ -60,8 +61,10 @@ struct EmbeddingOffsets {
   int64_t word, position, type, norm, norm_bias;
 };
 struct HeadOffsets {
-  int64_t dense = -1, dense_bias = -1;  // the pooler
-  int64_t classifier, classifier_bias;
+  int64_t dense = -1, dense_bias = -1;  // the pooler, or the masked-language head's transform
+  int64_t norm = -1, norm_bias = -1;    // of the transform
+  // Masked words: the classifier is the word table, its bias has one entry a compact row.
+  int64_t classifier = -1, classifier_bias = -1;
 };
 
 struct ParameterRange {
@@ -94,6 +97,7 @@ class ParameterTable {
                      std::vector<std::string> pieces = {});
   void add_block(const EncoderConfig& config, int64_t layer);
   void add_head(const EncoderConfig& config, const HeadShape& head);
+  void add_masked_words_head(const EncoderConfig& config, int64_t word_rows);
   void add_lora(const EncoderConfig& config, const LoraShape& lora, int64_t layer);
 
   std::vector<Parameter> all_;

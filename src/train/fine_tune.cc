@@ -17,8 +17,8 @@
 #include "base/sha256.h"
 #include "base/strings.h"
 #include "base/threads.h"
+#include "ops/peak.h"
 #include "tensor/instruction_set.h"
-#include "train/ceiling.h"
 #include "train/checkpoint.h"
 #include "train/order.h"
 #include "train/restart_json.h"
@@ -135,7 +135,11 @@ struct FineTuner::Impl {
   bool bf16 = false;
   double peak = 0;  // floating-point operations a second
   CompactVocabulary vocabulary;
-  std::unique_ptr<Trainer> trainer;
+  int64_t memory_limit = 0;
+  std::unique_ptr<Trainer> trainer;  // only while there is work: see Working
+  std::string memory_table;
+  int64_t memory_bytes = 0;
+  double flops_per_token = 0;
   std::string identity;
 
   // One restart under way.
@@ -168,6 +172,21 @@ struct FineTuner::Impl {
   std::filesystem::path weights_of(int restart) const {
     return folder_of(restart) / "best.weights";
   }
+
+  // Holds the trainer's memory while it lives, so that several tuners can stand side by side.
+  struct Working {
+    explicit Working(Impl& m) : impl(m) {
+      if (!impl.trainer)
+        impl.trainer = std::make_unique<Trainer>(
+            impl.base, impl.settings, impl.vocabulary,
+            training_shape(impl.training, impl.tuning, impl.settings.batch_reports), impl.bf16,
+            available_memory());
+    }
+    ~Working() { impl.trainer.reset(); }
+    Working(const Working&) = delete;
+    Working& operator=(const Working&) = delete;
+    Impl& impl;
+  };
 
   std::string compute_identity();
   std::vector<std::span<float>> arrays();
@@ -205,12 +224,13 @@ FineTuner::Impl::Impl(const ModelFolder& base_folder, FineTuneSettings s,
   check_classes(training, settings);
   vocabulary = CompactVocabulary::of(training, tuning, base.config().vocab_size);
   bf16 = wants_bf16(settings.precision);
-  trainer = std::make_unique<Trainer>(base, settings, vocabulary,
-                                      training_shape(training, tuning, settings.batch_reports),
-                                      bf16, available_memory());
-  peak = matmul_peak(bf16);
+  peak = matrix_peak(bf16);
+  const Working working(*this);
   trainer->start(settings.seed);
   identity = compute_identity();
+  memory_table = trainer->memory_table();
+  memory_bytes = trainer->memory_bytes();
+  flops_per_token = trainer->flops_per_token();
   make_private_folder(work_folder);
 }
 
@@ -304,7 +324,7 @@ void FineTuner::Impl::tell_step(const State& s, const StepOutcome& outcome) cons
   std::snprintf(
       detail, sizeof detail, "loss %.4f, rate %.2e, gradient %.2f, %s tokens/s, %.0f %% of ceiling",
       outcome.loss, static_cast<double>(s.result.steps.back().learning_rate), outcome.gradient_norm,
-      with_commas(std::llround(rate)).c_str(), 100 * rate * trainer->flops_per_token() / peak);
+      with_commas(std::llround(rate)).c_str(), 100 * rate * flops_per_token / peak);
   tell(sink, {.phase = "restart " + std::to_string(s.result.restart + 1) + ", epoch " +
                        std::to_string(s.epoch + 1) + " of " + std::to_string(settings.epochs),
               .done = static_cast<double>(s.result.steps.size()),
@@ -406,17 +426,15 @@ void FineTuner::Impl::end_epoch(State& s) {
   record.training_loss = s.epoch_loss / static_cast<double>(steps_per_epoch());
   record.seconds = s.epoch_seconds;
   s.result.epochs.push_back(record);
-  const int best = s.result.best_epoch;
-  const bool better = best < 0 || tuning.empty() ||
-                      rank_of(record, settings.metric) >
-                          rank_of(s.result.epochs[static_cast<size_t>(best)], settings.metric);
+  const auto rank = rank_of(record, settings.metric);
+  std::pair<double, double> best = {-std::numeric_limits<double>::infinity(), 0};
+  if (s.result.best_epoch >= 0 && !tuning.empty())
+    best = rank_of(s.result.epochs[static_cast<size_t>(s.result.best_epoch)], settings.metric);
+  const bool better = rank > best;
+  s.since_best = rank.first > best.first ? 0 : s.since_best + 1;
   if (better) {
-    s.since_best = 0;
-    s.result.best_metric =
-        settings.metric == "loss" ? record.tuning_loss : rank_of(record, settings.metric).first;
+    s.result.best_metric = settings.metric == "loss" ? record.tuning_loss : rank.first;
     keep_best(s, std::move(logits));
-  } else {
-    ++s.since_best;
   }
   swap_average();
   char line[200];
@@ -455,7 +473,7 @@ void FineTuner::Impl::run_epoch(State& s, CheckpointPair& checkpoints) {
 void FineTuner::Impl::finish(State& s) {
   RestartResult& r = s.result;
   r.useful_tokens_per_second = static_cast<double>(r.useful_tokens) / r.training_seconds;
-  r.percent_of_ceiling = 100 * r.useful_tokens_per_second * trainer->flops_per_token() / peak;
+  r.percent_of_ceiling = 100 * r.useful_tokens_per_second * flops_per_token / peak;
   r.peak_memory_bytes = std::max(r.peak_memory_bytes, peak_memory());
   const nlohmann::json j = {{"identity", identity}, {"result", restart_to_json(r)}};
   write_file_atomically(folder_of(r.restart) / "result.json", j.dump());
@@ -491,6 +509,7 @@ RestartResult FineTuner::run(int restart) {
     checkpoints.remove();
     return *result;
   }
+  const Impl::Working working(m);
   Impl::State state = m.begin(checkpoints, restart);
   const double before = state.result.seconds;
   const auto begin = Clock::now();
@@ -508,6 +527,7 @@ void FineTuner::write_model(const std::vector<int>& restarts, const std::filesys
                             const ModelDescription& description) const {
   Impl& m = *impl_;
   GANTRY_CHECK(!restarts.empty());
+  const Impl::Working working(m);
   const LoraShape lora = lora_shape(m.settings);
   std::vector<double> sum;
   double decay = 0;
@@ -534,6 +554,7 @@ std::vector<float> FineTuner::logits(int restart, const std::vector<Example>& ex
         if (m.vocabulary.row(id) < 0)
           throw Error("E0612", "token " + std::to_string(id) + " is not in the compact vocabulary",
                       "Write the model and open it with a Classifier.");
+  const Impl::Working working(m);
   m.load_best(restart);
   std::vector<float> out(examples.size() * static_cast<size_t>(m.settings.classes));
   m.trainer->logits(examples, out.data());
@@ -541,11 +562,9 @@ std::vector<float> FineTuner::logits(int restart, const std::vector<Example>& ex
 }
 
 std::string FineTuner::precision() const { return impl_->bf16 ? "bf16" : "fp32"; }
-std::string FineTuner::memory_table() const { return impl_->trainer->memory_table(); }
-int64_t FineTuner::memory_bytes() const { return impl_->trainer->memory_bytes(); }
-double FineTuner::ceiling_tokens_per_second() const {
-  return impl_->peak / impl_->trainer->flops_per_token();
-}
+std::string FineTuner::memory_table() const { return impl_->memory_table; }
+int64_t FineTuner::memory_bytes() const { return impl_->memory_bytes; }
+double FineTuner::ceiling_tokens_per_second() const { return impl_->peak / impl_->flops_per_token; }
 double FineTuner::matmul_peak_gflops() const { return impl_->peak / 1e9; }
 
 }  // namespace gantry

@@ -68,6 +68,7 @@ struct ModelDescription {
   std::string extra_json = "{}";    // merged into gantry.json (sections, task, run identity, ...)
 };
 
+// Memory is held only while run(), write_model() or logits() work.
 class FineTuner {
  public:
   // `base` and the examples must outlive the tuner's constructor only. Reads the weights, plans
@@ -98,7 +99,7 @@ class FineTuner {
   std::string memory_table() const;  // what the one allocation holds
   int64_t memory_bytes() const;
   double ceiling_tokens_per_second() const;
-  double matmul_peak_gflops() const;
+  double matmul_peak_gflops() const;  // see ops/peak.h
 
  private:
   struct Impl;

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "models/score.h"
 #include "ops/adamw.h"
-#include "train/schedule.h"
+#include "train/update.h"
 #include "weights/model_folder.h"
 
 namespace gantry {
@@ -161,24 +161,9 @@ StepOutcome Trainer::step(std::span<const Example* const> reports, double rate_f
 }
 
 void Trainer::update(const StepOutcome& outcome, double rate_factor) {
-  // torch.nn.utils.clip_grad_norm_
-  double scale = 1;
-  if (settings_.clip_norm > 0)
-    scale = std::min(1.0, settings_.clip_norm / (outcome.gradient_norm + 1e-6));
-  const AdamW how{.beta1 = static_cast<float>(settings_.beta1),
-                  .beta2 = static_cast<float>(settings_.beta2),
-                  .eps = static_cast<float>(settings_.epsilon),
-                  .step = ++steps_,
-                  .gradient_scale = static_cast<float>(scale)};
-  const int layers = static_cast<int>(config_.num_hidden_layers);
-  for (const ParameterRange& r : table_.ranges(from_)) {
-    const double rate = rate_at_depth(settings_, r.depth, layers) * rate_factor;
-    const double decay = r.decays ? settings_.weight_decay : 0;
-    const int64_t at = r.begin - from_;
-    adamw_step(how, static_cast<float>(rate), static_cast<float>(decay), r.end - r.begin,
-               weights_ + r.begin, gradients_ + at, m_ + at, v_ + at);
-    if (r.begin == table_.embedding().word) untouched_decay_ *= 1 - rate * decay;
-  }
+  untouched_decay_ *=
+      update_parameters(table_, from_, settings_, {++steps_, rate_factor, outcome.gradient_norm},
+                        {.weights = weights_, .gradients = gradients_, .m = m_, .v = v_});
   model_->pack(false);
 }
 

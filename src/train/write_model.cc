@@ -13,24 +13,31 @@ namespace {
 
 constexpr int64_t kRowsAtOnce = 8192;
 
-bool is_lora(const Parameter& p) { return p.name.find(".lora_") != std::string::npos; }
+// Which tensors are written, and under which prefix.
+struct Selection {
+  std::string prefix;  // of all but the classifier
+  int below_depth = 0;
 
-// "embeddings.LayerNorm.bias" -> "bert.embeddings.LayerNorm.bias"; the head has no prefix.
-std::string stored_name(const Architecture& architecture, const std::string& canonical) {
-  return canonical.starts_with("classifier.") ? canonical : architecture.prefix + canonical;
-}
+  bool takes(const Parameter& p) const {
+    return p.depth < below_depth && p.name.find(".lora_") == std::string::npos;
+  }
+  // "embeddings.LayerNorm.bias" -> "bert.embeddings.LayerNorm.bias".
+  std::string stored_name(const std::string& canonical) const {
+    return canonical.starts_with("classifier.") ? canonical : prefix + canonical;
+  }
+};
 
-std::vector<StoredTensor> tensors_of(const EncoderConfig& config, const ParameterTable& table) {
-  const Architecture& architecture = architecture_of(config.model_type);
+std::vector<StoredTensor> tensors_of(const EncoderConfig& config, const ParameterTable& table,
+                                     const Selection& selection) {
   std::vector<StoredTensor> tensors;
   for (const Parameter& p : table.all()) {
-    if (is_lora(p)) continue;
+    if (!selection.takes(p)) continue;
     const int64_t rows = p.offset == table.embedding().word
                              ? config.vocab_size
                              : p.rows / static_cast<int64_t>(p.pieces.size());
     for (const std::string& piece : p.pieces)
       tensors.push_back(
-          {.name = stored_name(architecture, piece),
+          {.name = selection.stored_name(piece),
            .type = StoredType::f32,
            .shape = p.vector ? std::vector<int64_t>{rows} : std::vector<int64_t>{rows, p.cols}});
   }
@@ -88,9 +95,33 @@ std::string classifier_json(const FineTuneSettings& settings, const ModelDescrip
   return j.dump(2) + "\n";
 }
 
-// Puts a complete new folder in the place of an old one.
-void replace_folder(const std::filesystem::path& made, const std::filesystem::path& folder) {
-  const std::filesystem::path old = folder.string() + ".old";
+// Fills `contents` with the encoder's values and everything that stays as in the base.
+void describe_contents(const ModelFolder& base, const ParameterTable& table,
+                       const CompactVocabulary& vocabulary, std::span<const float> weights,
+                       double untouched_decay, const Selection& selection,
+                       EncoderFolderContents& contents) {
+  contents.tensors = tensors_of(base.config(), table, selection);
+  contents.copied_files = base.tokenizer_files();
+  contents.about = base.about();
+  contents.about.files.clear();
+  contents.append_tensors = [&base, &table, &vocabulary, weights, untouched_decay,
+                             selection](SafetensorsWriter& out) {
+    for (const Parameter& p : table.all()) {
+      if (!selection.takes(p)) continue;
+      const float* values = weights.data() + p.offset;
+      if (p.offset == table.embedding().word)
+        append_word_table(base, vocabulary, values, untouched_decay, out);
+      else
+        out.append({values, static_cast<size_t>(p.elements())});
+    }
+  };
+}
+
+// Writes beside `folder`, and puts the complete new folder in the place of an old one.
+void put_in_place(const EncoderFolderContents& contents, const std::filesystem::path& folder) {
+  const std::filesystem::path made = folder.string() + ".new", old = folder.string() + ".old";
+  std::filesystem::remove_all(made);
+  write_encoder_folder(made, contents);
   std::filesystem::remove_all(old);
   if (std::filesystem::exists(folder)) std::filesystem::rename(folder, old);
   std::filesystem::rename(made, folder);
@@ -135,29 +166,30 @@ void write_classifier_folder(const ModelFolder& base, const FineTuneSettings& se
                     " labels and has " + std::to_string(settings.classes) + " classes",
                 "Give one label a class.");
   EncoderFolderContents contents;
+  describe_contents(base, table, vocabulary, weights, untouched_decay,
+                    {.prefix = architecture_of(base.config().model_type).prefix,
+                     .below_depth = table.head_depth() + 1},
+                    contents);
   contents.config_json = config_json(base.config(), settings, description);
-  contents.tensors = tensors_of(base.config(), table);
-  contents.copied_files = base.tokenizer_files();
   contents.new_files = {{"classifier.json", classifier_json(settings, description)}};
-  contents.about = base.about();
-  contents.about.files.clear();
   contents.about.name = description.name.empty() ? base.name() : description.name;
   contents.about.prefix = description.prefix;
   contents.about.pooling = settings.pooling;
-  contents.append_tensors = [&](SafetensorsWriter& out) {
-    for (const Parameter& p : table.all()) {
-      if (is_lora(p)) continue;
-      const float* values = weights.data() + p.offset;
-      if (p.offset == table.embedding().word)
-        append_word_table(base, vocabulary, values, untouched_decay, out);
-      else
-        out.append({values, static_cast<size_t>(p.elements())});
-    }
-  };
-  const std::filesystem::path made = folder.string() + ".new";
-  std::filesystem::remove_all(made);
-  write_encoder_folder(made, contents);
-  replace_folder(made, folder);
+  put_in_place(contents, folder);
+}
+
+void write_base_folder(const ModelFolder& base, const ParameterTable& table,
+                       const CompactVocabulary& vocabulary, std::span<const float> weights,
+                       double untouched_decay,
+                       const std::vector<std::pair<std::string, std::string>>& extra,
+                       const std::filesystem::path& folder) {
+  EncoderFolderContents contents;
+  describe_contents(base, table, vocabulary, weights, untouched_decay,
+                    {.below_depth = table.adapter_depth()}, contents);
+  contents.config_json = base.config().json;
+  contents.new_files = extra;
+  contents.about.name = base.name();
+  put_in_place(contents, folder);
 }
 
 }  // namespace gantry

@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "models/packed_step.h"
 #include "models/parameters.h"
@@ -22,5 +25,12 @@ void write_classifier_folder(const ModelFolder& base, const FineTuneSettings& se
                              std::span<const float> weights, double untouched_decay,
                              const ModelDescription& description,
                              const std::filesystem::path& folder);
+
+// The encoder alone, as a base model to fine-tune. `extra` are further small files (name, content).
+void write_base_folder(const ModelFolder& base, const ParameterTable& table,
+                       const CompactVocabulary& vocabulary, std::span<const float> weights,
+                       double untouched_decay,
+                       const std::vector<std::pair<std::string, std::string>>& extra,
+                       const std::filesystem::path& folder);
 
 }  // namespace gantry
