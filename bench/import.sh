@@ -27,9 +27,9 @@ BEGIN {
   }
 }' > "$folder/hx.csv"
 
-"$program" init "$folder/study" --task bone-metastasis > "$folder/init.txt" 2>&1
+"$program" init "$folder/study" --task bone-metastasis > "$folder/init.txt"
 /usr/bin/time -f %M -o "$folder/memory" \
-  "$program" import --study "$folder/study" --json "$folder/hx.csv" > "$folder/import.json" 2> "$folder/import.txt"
+  "$program" import --study "$folder/study" --json "$folder/hx.csv" > "$folder/import.json"
 /usr/bin/time -f %e -o "$folder/seconds" \
   sqlite3 "$folder/plain.sqlite" ".mode csv" ".import $folder/hx.csv report"
 

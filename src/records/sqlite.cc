@@ -59,6 +59,13 @@ Statement& Statement::bind(int index, std::string_view text) {
   return *this;
 }
 
+Statement& Statement::bind_blob(int index, std::string_view bytes) {
+  int code =
+      sqlite3_bind_blob64(statement_.get(), index, bytes.data(), bytes.size(), SQLITE_STATIC);
+  if (code != SQLITE_OK) throw_sqlite(sqlite3_db_handle(statement_.get()), code, *path_);
+  return *this;
+}
+
 Statement& Statement::bind(int index, int64_t value) {
   GANTRY_CHECK(sqlite3_bind_int64(statement_.get(), index, value) == SQLITE_OK);
   return *this;
@@ -67,6 +74,11 @@ Statement& Statement::bind(int index, int64_t value) {
 std::string_view Statement::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
   if (!bytes) return {};
+  return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
+std::string_view Statement::blob(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
   return {bytes, static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 

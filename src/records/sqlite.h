@@ -23,7 +23,9 @@ class Statement {
   // Parameters and columns count from 1 and 0, as in SQLite. Bound text must live until reset.
   Statement& bind(int index, std::string_view text);
   Statement& bind(int index, int64_t value);
+  Statement& bind_blob(int index, std::string_view bytes);
   std::string_view text(int column) const;
+  std::string_view blob(int column) const;
   int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
 
  private:
@@ -41,6 +43,7 @@ class Database {
   void run(const char* sql);  // one or several statements without results
   void roll_back() noexcept;  // the open transaction, if there is one
   Statement prepare(std::string_view sql) const { return Statement(db_.get(), sql, path_); }
+  int64_t changes() const { return sqlite3_changes64(db_.get()); }  // of the last statement
   int64_t last_row() const { return sqlite3_last_insert_rowid(db_.get()); }
   bool in_transaction() const { return !sqlite3_get_autocommit(db_.get()); }
   const std::string& path() const { return path_; }

@@ -36,12 +36,12 @@ CREATE TABLE import(
 CREATE TABLE source(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE report(
   row INTEGER PRIMARY KEY, source INTEGER NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
-  previous INTEGER NOT NULL, import INTEGER NOT NULL, line INTEGER NOT NULL, hash TEXT NOT NULL,
+  previous INTEGER NOT NULL, import INTEGER NOT NULL, line INTEGER NOT NULL, hash BLOB NOT NULL,
   patient TEXT NOT NULL, date TEXT NOT NULL, label TEXT NOT NULL, text TEXT NOT NULL,
   indication TEXT NOT NULL, findings TEXT NOT NULL, diagnosis TEXT NOT NULL, fields TEXT NOT NULL);
 CREATE TABLE latest(
   source INTEGER NOT NULL, id TEXT NOT NULL, row INTEGER NOT NULL, version INTEGER NOT NULL,
-  hash TEXT NOT NULL, seen_import INTEGER NOT NULL, seen_line INTEGER NOT NULL,
+  hash BLOB NOT NULL, seen_import INTEGER NOT NULL, seen_line INTEGER NOT NULL,
   PRIMARY KEY(source, id)) WITHOUT ROWID;
 CREATE TABLE rejected(
   import INTEGER NOT NULL, line INTEGER NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL,
@@ -51,7 +51,7 @@ CREATE INDEX rejected_by_import ON rejected(import, line);
 
 constexpr const char* kReportColumns =
     "r.id, s.name, r.patient, r.date, r.text, r.indication, r.findings, r.diagnosis, r.label, "
-    "r.fields, i.file, r.line, r.hash, r.version, r.previous";
+    "r.fields, i.file, r.line, lower(hex(r.hash)), r.version, r.previous";
 
 std::string now() {
   std::time_t t = std::time(nullptr);
@@ -77,6 +77,14 @@ void fill(Record& r, const Statement& s) {
   r.line = s.integer(11);
   r.hash = s.text(12);
   r.version = static_cast<int>(s.integer(13));
+}
+
+std::string bytes_of_hex(std::string_view hex) {
+  auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  std::string bytes(hex.size() / 2, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+  return bytes;
 }
 
 // SQLite would create the file with the umask's mode; the -wal and -shm files take the main file's.
@@ -130,7 +138,9 @@ std::unique_ptr<Store> Store::open(const std::filesystem::path& path) {
   }
   state->check_format();
   // NORMAL: a power cut may take back the last batches, never damage the file. finish() syncs.
-  db.run("PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536");
+  db.run(
+      "PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;"
+      "PRAGMA wal_autocheckpoint = 16384");
   return std::unique_ptr<Store>(new Store(std::move(state)));
 }
 
@@ -162,11 +172,12 @@ struct Store::Session::State {
         db(database),
         find(db.prepare("SELECT row, version, hash, seen_import, seen_line FROM latest "
                         "WHERE source = ? AND id = ?")),
-        insert_report(db.prepare(
-            "INSERT INTO report(source, id, version, previous, import, line, hash, patient, date, "
-            "label, text, indication, findings, diagnosis, fields) "
-            "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")),
-        insert_latest(db.prepare("INSERT INTO latest VALUES(?,?,?,?,?,?,?)")),
+        insert_report(db.prepare("INSERT INTO report(row, source, id, version, previous, import, "
+                                 "line, hash, patient, date, "
+                                 "label, text, indication, findings, diagnosis, fields) "
+                                 "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")),
+        insert_latest(
+            db.prepare("INSERT INTO latest VALUES(?,?,?,1,?,?,?) ON CONFLICT DO NOTHING")),
         update_latest(db.prepare("UPDATE latest SET row = ?, version = ?, hash = ?, seen_import = "
                                  "?, seen_line = ? WHERE source = ? AND id = ?")),
         mark_seen(db.prepare("UPDATE latest SET seen_import = ?, seen_line = ? "
@@ -177,13 +188,13 @@ struct Store::Session::State {
   Database& db;
   Statement find, insert_report, insert_latest, update_latest, mark_seen, insert_rejected;
   std::unordered_map<std::string, int64_t> sources;
-  int64_t import = 0, batch_rows = 0, batch_bytes = 0;
+  int64_t import = 0, next_row = 1, batch_rows = 0, batch_bytes = 0;
   Import counts;
   bool finished = false;
 
   Added add(Record& r);
   int64_t source_id(const std::string& name);
-  void write_report(const Record& r, int64_t source, int64_t previous);
+  void write_report(const Record& r, const std::string& hash, int64_t source, int64_t previous);
   void write_counts();
   void begin_batch();
   void end_batch();
@@ -200,11 +211,14 @@ int64_t Store::Session::State::source_id(const std::string& name) {
   return it->second = select.integer(0);
 }
 
-void Store::Session::State::write_report(const Record& r, int64_t source, int64_t previous) {
-  insert_report.bind(1, source).bind(2, r.id).bind(3, int64_t{r.version}).bind(4, previous);
-  insert_report.bind(5, import).bind(6, r.line).bind(7, r.hash).bind(8, r.patient);
-  insert_report.bind(9, r.date).bind(10, r.label).bind(11, r.text).bind(12, r.indication);
-  insert_report.bind(13, r.findings).bind(14, r.diagnosis).bind(15, r.fields_json).run();
+// Under the number next_row, which `latest` names already.
+void Store::Session::State::write_report(const Record& r, const std::string& hash, int64_t source,
+                                         int64_t previous) {
+  insert_report.bind(1, next_row++).bind(2, source).bind(3, r.id).bind(4, int64_t{r.version});
+  insert_report.bind(5, previous).bind(6, import).bind(7, r.line).bind_blob(8, hash);
+  insert_report.bind(9, r.patient).bind(10, r.date).bind(11, r.label).bind(12, r.text);
+  insert_report.bind(13, r.indication).bind(14, r.findings).bind(15, r.diagnosis);
+  insert_report.bind(16, r.fields_json).run();
 }
 
 void Store::Session::State::write_counts() {
@@ -255,12 +269,17 @@ std::unique_ptr<Store::Session> Store::begin_import(const std::string& file) {
   Statement insert = state_->db.prepare("INSERT INTO import(path, file, started) VALUES(?,?,?)");
   insert.bind(1, path).bind(2, s->counts.file).bind(3, s->counts.started).run();
   s->import = state_->db.last_row();
+  s->next_row = state_->pragma("SELECT ifnull(max(row), 0) + 1 FROM report");
   return std::unique_ptr<Session>(new Session(std::move(s)));
 }
 
 Store::Added Store::Session::add(Record& r) {
   try {
-    return state_->add(r);
+    Added outcome = state_->add(r);
+    constexpr size_t kOther = 256;  // bytes of the shorter fields
+    if (outcome != Added::same_id_other_text)
+      state_->count_towards_batch(static_cast<int64_t>(r.text.size() + r.findings.size() + kOther));
+    return outcome;
   } catch (const Error&) {
     state_->db.roll_back();  // never half a report
     throw;
@@ -269,36 +288,34 @@ Store::Added Store::Session::add(Record& r) {
 
 Store::Added Store::Session::State::add(Record& r) {
   if (r.hash.empty()) r.hash = record_hash(r);
+  const std::string hash = bytes_of_hex(r.hash);
   int64_t source = source_id(r.source);
-  find.bind(1, source).bind(2, r.id);
-  Added outcome = Added::added;
-  int64_t previous = 0;
-  bool seen = false;
-  r.version = 1;
-  if (find.step()) {
-    previous = find.integer(0);
-    outcome = find.text(2) == r.hash ? Added::unchanged : Added::new_version;
-    seen = find.integer(3) == import;
-    r.version = static_cast<int>(find.integer(1)) + (outcome == Added::new_version);
-  }
-  find.reset();
-  if (seen && outcome == Added::new_version) return Added::same_id_other_text;
-  if (outcome == Added::added) {
-    write_report(r, source, 0);
-    insert_latest.bind(1, source).bind(2, r.id).bind(3, db.last_row()).bind(4, int64_t{1});
-    insert_latest.bind(5, r.hash).bind(6, import).bind(7, r.line).run();
+  // Most rows are new: one look into `latest` both finds that out and takes the place.
+  insert_latest.bind(1, source).bind(2, r.id).bind(3, next_row).bind_blob(4, hash);
+  insert_latest.bind(5, import).bind(6, r.line).run();
+  if (db.changes() > 0) {
+    r.version = 1;
+    write_report(r, hash, source, 0);
     ++counts.added;
-  } else if (outcome == Added::new_version) {
-    write_report(r, source, previous);
-    update_latest.bind(1, db.last_row()).bind(2, int64_t{r.version}).bind(3, r.hash);
-    update_latest.bind(4, import).bind(5, r.line).bind(6, source).bind(7, r.id).run();
-    ++counts.new_versions;
-  } else {
+    return Added::added;
+  }
+  find.bind(1, source).bind(2, r.id);
+  GANTRY_CHECK(find.step());
+  int64_t previous = find.integer(0);
+  bool same = find.blob(2) == hash, seen = find.integer(3) == import;
+  r.version = static_cast<int>(find.integer(1)) + !same;
+  find.reset();
+  if (same) {
     if (!seen) mark_seen.bind(1, import).bind(2, r.line).bind(3, source).bind(4, r.id).run();
     ++counts.unchanged;
+    return Added::unchanged;
   }
-  count_towards_batch(static_cast<int64_t>(r.text.size() + r.findings.size() + 256));
-  return outcome;
+  if (seen) return Added::same_id_other_text;
+  update_latest.bind(1, next_row).bind(2, int64_t{r.version}).bind_blob(3, hash);
+  update_latest.bind(4, import).bind(5, r.line).bind(6, source).bind(7, r.id).run();
+  write_report(r, hash, source, previous);
+  ++counts.new_versions;
+  return Added::new_version;
 }
 
 int64_t Store::Session::first_line_of(std::string_view source, std::string_view id) {
@@ -427,7 +444,7 @@ std::vector<Store::Import> Store::imports() const {
 
 std::string Store::content_hash() const {
   Statement s = state_->db.prepare(
-      "SELECT s.name, l.id, l.hash FROM source s JOIN latest l ON l.source = s.id "
+      "SELECT s.name, l.id, lower(hex(l.hash)) FROM source s JOIN latest l ON l.source = s.id "
       "ORDER BY s.name, l.id");
   Sha256 hash;
   while (s.step())
