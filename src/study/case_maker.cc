@@ -39,8 +39,9 @@ size_t invisible_at(std::string_view text, size_t at) {
   return 0;
 }
 
-// "diagnosis.focus" -> "diagnosis".
-std::string section_of(const std::string& part) { return part.substr(0, part.find('.')); }
+bool holds(const std::vector<std::string>& list, const std::string& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
 
 std::string field_value(const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -125,35 +126,37 @@ void CaseMaker::write_text(OpenReport& report, Case& out) const {
       if (fields.is_object() && fields.contains(name))
         append(model_text(name) + ": ", model_text(field_value(fields[name])));
   }
-  bool required_missing = false, any = false;
+  const size_t fields_end = text.size();
+  auto no_body = [&] { return text.size() == fields_end; };
+  std::string required_missing;
+  bool any = false;
   for (const std::string& part : sections.use) {
     const std::string kind = section_of(part);
-    if (std::find(out.missing_sections.begin(), out.missing_sections.end(), kind) !=
-        out.missing_sections.end())
-      continue;
+    if (holds(out.missing_sections, kind)) continue;
     if (!model_text(report.section(kind)).empty()) {
       any = true;
       continue;
     }
     out.missing_sections.push_back(kind);
-    required_missing =
-        required_missing || std::find(sections.required.begin(), sections.required.end(), kind) !=
-                                sections.required.end();
+    if (holds(sections.required, kind))
+      required_missing += (required_missing.empty() ? "" : ", ") + kind;
   }
-  if (required_missing && sections.missing == "set-aside") {
+  if (!required_missing.empty() && sections.missing == "set-aside") {
     out.dropped_at = "sections";
-    out.dropped = "section not found: " + out.missing_sections.front();
-    for (size_t i = 1; i < out.missing_sections.size(); ++i)
-      out.dropped += ", " + out.missing_sections[i];
+    out.dropped = "section not found: " + required_missing;
     return;
   }
-  out.whole_text_used = required_missing || !any;
+  out.whole_text_used = !required_missing.empty() || !any;
   for (size_t i = 0; i < sections.use.size(); ++i) {
     out.sections.push_back(part_of(report, sections.use[i], out, true));
     append(sections.tags.empty() ? "" : sections.tags[i], model_text(out.sections.back()));
   }
-  if (out.whole_text_used && text.empty()) append("", model_text(report.whole()));
-  if (model_text(report.whole()).empty()) {
+  // No clause is about the focus, and there is no other part: the sections themselves are read.
+  if (no_body())
+    for (const std::string& kind : sections.required)
+      append("", model_text(part_of(report, kind, out, true)));
+  if (no_body()) append("", model_text(report.whole()));
+  if (no_body()) {
     out.dropped_at = "text";
     out.dropped = "no text";
   }
@@ -166,22 +169,21 @@ void CaseMaker::write_text(OpenReport& report, Case& out) const {
 std::string CaseMaker::part_of(OpenReport& report, const std::string& part, const Case& item,
                                bool fold) const {
   const std::string kind = section_of(part);
-  const bool missing = std::find(item.missing_sections.begin(), item.missing_sections.end(),
-                                 kind) != item.missing_sections.end();
+  const bool missing = holds(item.missing_sections, kind);
   const auto& required = state_->settings.sections.required;
   std::string text = report.section(kind);
   if (item.whole_text_used && kind != "whole") {
-    const bool stands_for_whole =
-        missing &&
-        (required.empty() || std::find(required.begin(), required.end(), kind) != required.end());
+    const bool stands_for_whole = missing && (required.empty() || holds(required, kind));
     text = stands_for_whole ? report.whole() : "";
   }
-  if (text.empty() || (kind == part && !fold)) return text;
+  const bool folds = fold && state_->wording.has_value();
+  if (text.empty() || (kind == part && !folds)) return text;
   // Normalised first, so that full-width letters, numbering and digits are seen; line breaks stay.
   text = nfkc(text);
-  if (fold && state_->wording) text = state_->wording->fold(text);
+  if (folds) text = state_->wording->fold(text);
   if (kind == part) return text;
-  return part.ends_with(".focus") ? state_->focus->clauses_with(text) : state_->focus->clauses_without(text);
+  return part.ends_with(".focus") ? state_->focus->clauses_with(text)
+                                  : state_->focus->clauses_without(text);
 }
 
 void CaseMaker::write_ngram_texts(OpenReport& report, Case& out) const {

@@ -142,9 +142,11 @@ std::vector<FlowStep> worth_telling(std::vector<FlowStep> flow) {
 std::string hash_of_deciding_settings(const Settings& settings, bool wants_unlabelled) {
   const std::string_view sections[] = {"labels", "sections", "focus",
                                        "cohort", "split",    "sampling"};
+  std::string tables = sha256_of_file(data_file("tasks/headings.toml"));
+  if (!settings.sections.wording.empty())
+    tables += sha256_of_file(data_file("tasks/" + settings.sections.wording));
   return sha256_hex(settings_hash(settings, sections) + std::to_string(settings.train.folds) +
-                    (wants_unlabelled ? "+unlabelled" : "") +
-                    sha256_of_file(data_file("tasks/headings.toml")));
+                    (wants_unlabelled ? "+unlabelled" : "") + tables);
 }
 
 std::string hash_of_split_settings(const Settings& settings) {
@@ -154,7 +156,7 @@ std::string hash_of_split_settings(const Settings& settings) {
 
 SectionCounts count_sections(const Settings& settings, const std::vector<Case>& cases) {
   SectionCounts counts;
-  for (const std::string& section : settings.sections.use) counts.found[section] = 0;
+  for (const std::string& part : settings.sections.use) counts.found[section_of(part)] = 0;
   for (const Case& one : cases) {
     if (one.set == CaseSet::kUnlabelled) continue;
     ++counts.cases;

@@ -114,6 +114,25 @@ TEST(CaseMaker, MakesTheTextOfTheSections) {
   EXPECT_EQ(made.dropped_at, "text");
 }
 
+TEST(CaseMaker, ReadsTheClausesAboutTheFocus) {
+  Settings settings = bone_metastasis();
+  settings.focus.pattern = "骨";
+  override_setting(settings, "sections.use=diagnosis.focus,findings.focus");
+  override_setting(settings, "sections.tags=");
+  CaseMaker maker(settings);
+  Case made =
+      maker.make(record_of("1", "A", "【所見】\n肝に嚢胞。\n【診断】\n肝転移。\n骨転移疑い。"));
+  EXPECT_EQ(made.text, "骨転移疑い。");
+  EXPECT_FALSE(made.whole_text_used);
+  // Nothing about the focus: the required section is read whole, never an empty text.
+  made = maker.make(record_of("1", "A", "【所見】\n肝に嚢胞。\n【診断】\n肝転移。肺転移。"));
+  EXPECT_EQ(made.text, "肝転移。肺転移。");
+  EXPECT_EQ(made.dropped_at, "");
+  made = maker.make(record_of("1", "A", "肝転移と嚢胞。"));
+  EXPECT_EQ(made.text, "肝転移と嚢胞。");
+  EXPECT_TRUE(made.whole_text_used);
+}
+
 TEST(CaseMaker, SectionsGivenApartFieldsAndSetAside) {
   Settings settings = bone_metastasis();
   override_setting(settings, "sections.missing=set-aside");

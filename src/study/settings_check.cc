@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "study/case_making.h"
 #include "study/settings.h"
 #include "text/clauses.h"
 #include "text/encoding.h"
@@ -34,9 +35,6 @@ void check_labels(const Settings::Labels& labels) {
   same_length(labels.names, "labels.names");
   same_length(labels.names_ja, "labels.names_ja");
 }
-
-// "diagnosis.focus" -> "diagnosis".
-std::string section_of(const std::string& part) { return part.substr(0, part.find('.')); }
 
 void check_parts(const char* key, const std::vector<std::string>& parts, const Settings& settings) {
   for (const std::string& part : parts) {

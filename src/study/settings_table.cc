@@ -59,7 +59,7 @@ const SettingRow kRows[] = {
     {"sections.required", AT(sections.required), "", kAny, kAny, true, "Sections a report must have; what happens without one is `missing`. Others may be absent. Either is counted and listed."},
     {"sections.missing", AT(sections.missing), "whole-text|set-aside", kAny, kAny, true, "A report without a required section: the model reads the whole text, or the report is set aside."},
     {"sections.fields", AT(sections.fields), "", kAny, kAny, false, "Other columns the model reads before the sections, each as `name: value`."},
-    {"sections.wording", AT(sections.wording), "", kAny, kAny, false, "A table of the program's data folder (`tasks/`) or a file in the study's folder that folds abbreviations into one wording, for the model's text only; none when empty."},
+    {"sections.wording", AT(sections.wording), "", kAny, kAny, false, "A table of the program's data folder (`tasks/`) that folds abbreviations into one wording, for the model's text only; none when empty."},
 
     {"focus.pattern", AT(focus.pattern), "", kAny, kAny, false, "Words that name what the question is about, as a PCRE2 pattern. `diagnosis.focus` in `sections.use` is then the clauses of the diagnosis that hold one of them, `diagnosis.other` the other clauses; likewise for every section."},
 

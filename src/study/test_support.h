@@ -25,9 +25,14 @@ std::string error_of(const Action& action) {
   return "no error";
 }
 
+// The bone-metastasis task with the published sections, whatever recipe the task file holds.
 inline Settings bone_metastasis() {
   Settings settings;
   load_task("bone-metastasis", settings);
+  settings.sections.use = {"indication", "diagnosis"};
+  settings.sections.tags = {"臨床情報: ", "診断: "};
+  settings.sections.required = {"diagnosis"};
+  settings.sections.wording.clear();
   return settings;
 }
 
