@@ -7,6 +7,7 @@
 #include "ops/dispatch.h"
 #include "ops/grid.h"
 #include "ops/linear_kernels.h"
+#include "ops/linear_onednn.h"
 #include "ops/scratch.h"
 
 namespace gantry {
@@ -40,6 +41,35 @@ void multiply(const LinearTable<T>& kernels, Matrix<const T> x, const float* pan
   });
 }
 
+// ---- by oneDNN (bf16 only) ----
+
+template <typename T>
+bool by_onednn() {
+  return sizeof(T) == 2 && instruction_set() == Isa::kAvx512 && use_onednn();
+}
+
+// The master copy in bf16, in the calling thread's scratch.
+OneDnnWeight narrowed(const float* master, int64_t ld, int64_t in, int64_t out) {
+  bf16* copy = scratch<bf16>(Slot::kPanel, in * out);
+  if (ld == in) {
+    convert(master, copy, in * out);
+  } else {
+    for (int64_t r = 0; r < out; ++r) convert(master + r * ld, copy + r * in, in);
+  }
+  return {copy, in, out};
+}
+
+// product(sums): sums null where the result needs nothing but rounding.
+template <typename Product>
+void finish_product(const LinearEpilogue<bf16>& e, bool plain, const Product& product) {
+  if (plain) return product(nullptr);
+  float* sums = scratch<float>(Slot::kScores, e.y.rows * e.y.cols + 64);
+  product(sums);
+  const auto& kernels = table<bf16>();
+  parallel_for(e.y.rows, 16,
+               [&](int64_t begin, int64_t end) { kernels.finish(e, sums, begin, end); });
+}
+
 }  // namespace
 
 template <typename T>
@@ -54,6 +84,7 @@ struct Linear<T>::Impl {
   std::unique_ptr<float, Free> owned;
   float* panels = nullptr;                     // kInfer
   const LinearTable<T>* packed_for = nullptr;  // kInfer: the kernels that the panels are for
+  bool narrow = false;                         // kInfer: a plain bf16 copy instead, for oneDNN
 };
 
 template <typename T>
@@ -99,6 +130,14 @@ void Linear<T>::pack(const float* weight, int64_t ld) {
     impl_->master = weight;
     return;
   }
+  impl_->narrow = by_onednn<T>();
+  if (impl_->narrow) {
+    bf16* copy = reinterpret_cast<bf16*>(impl_->panels);
+    for (int64_t r = 0; r < impl_->out; ++r) {
+      convert(weight + r * impl_->ld, copy + r * impl_->in, impl_->in);
+    }
+    return;
+  }
   const auto& kernels = table<T>();
   pack_weight(kernels, {weight, impl_->ld, true, impl_->in, impl_->out}, impl_->panels);
   impl_->packed_for = &kernels;
@@ -111,10 +150,29 @@ void Linear<T>::forward(In<T> x, const LinearForward<T>& how, Matrix<T> y) const
                (how.pre_activation.rows == y.rows && how.pre_activation.cols == y.cols));
   GANTRY_CHECK(how.residual.empty() ||
                (how.residual.rows == y.rows && how.residual.cols == y.cols));
+  GANTRY_CHECK_MSG(impl_->use == kInfer || impl_->master, "pack() was not called");
+  const LinearEpilogue<T> epilogue{.bias = how.bias,
+                                   .activation = how.activation,
+                                   .pre = how.pre_activation,
+                                   .add = how.residual,
+                                   .y = y};
+  if constexpr (sizeof(T) == 2) {
+    if (by_onednn<T>()) {
+      GANTRY_CHECK_MSG(impl_->use == kTrain || impl_->narrow, "packed for other kernels");
+      const OneDnnWeight w =
+          impl_->use == kTrain
+              ? narrowed(impl_->master, impl_->ld, impl_->in, impl_->out)
+              : OneDnnWeight{reinterpret_cast<const bf16*>(impl_->panels), impl_->in, impl_->out};
+      const bool plain =
+          how.activation == Activation::kNone && how.pre_activation.empty() && how.residual.empty();
+      return finish_product(epilogue, plain, [&](float* sums) {
+        onednn_forward(x, w, sums ? nullptr : how.bias, y, sums);
+      });
+    }
+  }
   const auto& kernels = table<T>();
   const float* panels = impl_->panels;
   if (impl_->use == kTrain) {
-    GANTRY_CHECK_MSG(impl_->master, "pack() was not called");
     float* packed = scratch<float>(
         Slot::kPanel, ceil_div(impl_->out, kernels.panel_columns) * kernels.panel_words(impl_->in));
     pack_weight(kernels, {impl_->master, impl_->ld, true, impl_->in, impl_->out}, packed);
@@ -122,12 +180,7 @@ void Linear<T>::forward(In<T> x, const LinearForward<T>& how, Matrix<T> y) const
   } else {
     GANTRY_CHECK_MSG(impl_->packed_for == &kernels, "packed for other kernels, or not at all");
   }
-  multiply<T>(kernels, x, panels, impl_->out,
-              {.bias = how.bias,
-               .activation = how.activation,
-               .pre = how.pre_activation,
-               .add = how.residual,
-               .y = y});
+  multiply<T>(kernels, x, panels, impl_->out, epilogue);
 }
 
 template <typename T>
@@ -137,23 +190,43 @@ void Linear<T>::backward_data(In<T> dy, const LinearBackwardData<T>& how, Matrix
                (how.pre_activation.rows == dx.rows && how.pre_activation.cols == dx.cols));
   GANTRY_CHECK(how.add.empty() || (how.add.rows == dx.rows && how.add.cols == dx.cols));
   GANTRY_CHECK_MSG(impl_->use == kTrain && impl_->master, "needs kTrain and pack()");
+  const Matrix<const T>& pre = how.pre_activation;
+  const LinearEpilogue<T> epilogue{
+      .activation = how.activation,
+      .backward = true,
+      .pre = {const_cast<T*>(pre.data), pre.rows, pre.cols, pre.ld},  // only read
+      .add = how.add,
+      .y = dx};
+  if constexpr (sizeof(T) == 2) {
+    if (by_onednn<T>()) {
+      const OneDnnWeight w = narrowed(impl_->master, impl_->ld, impl_->in, impl_->out);
+      const bool plain = how.activation == Activation::kNone && how.add.empty();
+      return finish_product(epilogue, plain,
+                            [&](float* sums) { onednn_backward_data(dy, w, dx, sums); });
+    }
+  }
   const auto& kernels = table<T>();
   float* packed = scratch<float>(
       Slot::kPanel, ceil_div(impl_->in, kernels.panel_columns) * kernels.panel_words(impl_->out));
   pack_weight(kernels, {impl_->master, impl_->ld, false, impl_->out, impl_->in}, packed);
-  const Matrix<const T>& pre = how.pre_activation;
-  multiply<T>(kernels, dy, packed, impl_->in,
-              {.activation = how.activation,
-               .backward = true,
-               .pre = {const_cast<T*>(pre.data), pre.rows, pre.cols, pre.ld},  // only read
-               .add = how.add,
-               .y = dx});
+  multiply<T>(kernels, dy, packed, impl_->in, epilogue);
 }
 
 template <typename T>
 void linear_backward_weight(In<T> dy, Matrix<const T> x, float* dw, float* db, bool accumulate) {
   GANTRY_CHECK(dy.rows == x.rows && dw != nullptr);
   const auto& kernels = table<T>();
+  if constexpr (sizeof(T) == 2) {
+    if (by_onednn<T>()) {
+      onednn_backward_weight(dy, x, dw, accumulate);
+      if (db) {
+        parallel_for(ceil_div(dy.cols, 64), 1, [&](int64_t begin, int64_t end) {
+          kernels.column_sums(dy, begin * 64, std::min(dy.cols, end * 64), accumulate, db);
+        });
+      }
+      return;
+    }
+  }
   const LinearWeightCall<T> call{dy, x, dw, db, accumulate};
   const int64_t blocks = ceil_div(dy.cols, kernels.block_rows);
   const int64_t count = ceil_div(x.cols, kernels.panel_columns);

@@ -75,6 +75,16 @@ void finish_tile(const LinearEpilogue<T>& e, const float* tile, int64_t row, int
   for (; r < rows; ++r) finish.one_row(tile + r * kNr, row + r, column, cols);
 }
 
+// The same for whole rows of sums.
+template <Activation kind, typename T>
+void finish_rows(const LinearEpilogue<T>& e, const float* sums, int64_t row_begin,
+                 int64_t row_end) {
+  const TileFinish<kind, T> finish{e};
+  for (int64_t r = row_begin; r < row_end; ++r) {
+    finish.one_row(sums + r * e.y.cols, r, 0, e.y.cols);
+  }
+}
+
 // Asks for what the epilogue of a tile will touch: pieces of a line each from many rows, which no
 // hardware prefetcher foresees. The tile's products take long enough for them to arrive.
 template <typename T>

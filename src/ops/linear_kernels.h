@@ -155,13 +155,37 @@ void linear_weight(const LinearWeightCall<T>& call, int64_t row_begin, int64_t r
   }
 }
 
+template <typename T>
+void finish_sums(const LinearEpilogue<T>& e, const float* sums, int64_t row_begin,
+                 int64_t row_end) {
+  switch (e.activation) {
+    case Activation::kGelu:
+      return finish_rows<Activation::kGelu>(e, sums, row_begin, row_end);
+    case Activation::kGeluTanh:
+      return finish_rows<Activation::kGeluTanh>(e, sums, row_begin, row_end);
+    case Activation::kRelu:
+      return finish_rows<Activation::kRelu>(e, sums, row_begin, row_end);
+    case Activation::kTanh:
+      return finish_rows<Activation::kTanh>(e, sums, row_begin, row_end);
+    default:
+      return finish_rows<Activation::kNone>(e, sums, row_begin, row_end);
+  }
+}
+
+template <typename T>
+void column_sums(Matrix<const T> dy, int64_t begin, int64_t end, bool add, float* db) {
+  add_columns(dy, 0, dy.rows, begin, end, add, db);
+}
+
 template <bool kPairs, typename T>
 constexpr LinearTable<T> kLinearTable = {kNr,
                                          kMr,
                                          panel_words<kPairs>,
                                          pack_panels<kPairs>,
                                          linear_rows<kPairs, T>,
-                                         linear_weight<kPairs, T>};
+                                         linear_weight<kPairs, T>,
+                                         finish_sums<T>,
+                                         column_sums<T>};
 
 }  // namespace
 }  // namespace gantry::GANTRY_ISA

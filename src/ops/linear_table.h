@@ -55,6 +55,12 @@ struct LinearTable {
   // Rows [row_begin, row_end) of dw, in columns of the panels; db by the task that has panel 0.
   void (*weight)(const LinearWeightCall<T>& call, int64_t row_begin, int64_t row_end,
                  int64_t panel_begin, int64_t panel_end);
+  // The epilogue alone, of rows [row_begin, row_end) of fp32 sums [rows, y.cols] with room for a
+  // vector behind the last.
+  void (*finish)(const LinearEpilogue<T>& epilogue, const float* sums, int64_t row_begin,
+                 int64_t row_end);
+  // db[c] = or += column sums of dy, c in [begin, end).
+  void (*column_sums)(Matrix<const T> dy, int64_t begin, int64_t end, bool add, float* db);
 };
 
 template <typename T>

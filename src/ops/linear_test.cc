@@ -1,5 +1,6 @@
 #include "ops/linear.h"
 
+#include "ops/linear_onednn.h"
 #include "ops/numeric_test.h"
 
 namespace gantry {
@@ -155,6 +156,24 @@ TYPED_TEST(LinearTest, EveryActivationInTheEpilogue) {
       check_backward(c, a, true);
     }
   });
+}
+
+TEST(LinearOneDnn, EqualsFp64) {
+  if (best_instruction_set() < Isa::kAvx512) GTEST_SKIP() << "oneDNN has no bf16 here";
+  const bool before = use_onednn();
+  set_use_onednn(true);
+  for (Shape s : kShapes) {
+    SCOPED_TRACE(std::to_string(s.rows) + " x " + std::to_string(s.in) + " -> " +
+                 std::to_string(s.out));
+    const Case<bf16> c(s);
+    check_forward(c, Linear<bf16>::kTrain, Activation::kNone, false);
+    check_forward(c, Linear<bf16>::kInfer, Activation::kGelu, true);
+    check_backward(c, Activation::kNone, false);
+    check_backward(c, Activation::kGelu, true);
+    check_weight(c, false);
+    check_weight(c, true);
+  }
+  set_use_onednn(before);
 }
 
 TYPED_TEST(LinearTest, SameBitsForAnyThreads) {

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/threads.h"
 #include "ops/dropout.h"
+#include "ops/linear_onednn.h"
 #include "tensor/bfloat16.h"
 #include "tensor/instruction_set.h"
 #include "tensor/matrix.h"
@@ -84,7 +85,8 @@ inline std::vector<Isa> instruction_sets() {
 
 // body() for every instruction set and way of multiplying bf16, with the name of each in a trace.
 inline void with_every_instruction_set(const std::function<void()>& body) {
-  const bool dot = bf16_dot();
+  const bool dot = bf16_dot(), onednn = use_onednn();
+  set_use_onednn(false);
   for (Isa isa : instruction_sets()) {
     set_instruction_set(isa);
     for (bool pairs : {false, true}) {
@@ -97,6 +99,7 @@ inline void with_every_instruction_set(const std::function<void()>& body) {
   }
   set_instruction_set(best_instruction_set());
   set_bf16_dot(dot);
+  set_use_onednn(onednn);
 }
 
 // body() gives bytes; they must be the same for 1, 2 and 3 threads.
