@@ -2,9 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -205,6 +211,40 @@ TEST(RowReader, TheEncodingMayShowLate) {
   EXPECT_EQ(reader->about().encoding, "CP932");
   EXPECT_EQ(reader->sha256(), sha256_hex(text));
   EXPECT_EQ(reader->bytes_read(), static_cast<int64_t>(text.size()));
+}
+
+// A pipe is answered as its rows come: a service must not wait for a sample of a quarter megabyte.
+TEST(RowReader, APipeIsReadAsItComes) {
+  auto path = std::filesystem::temp_directory_path() /
+              ("gantry_row_reader_pipe_" + std::to_string(::getpid()));
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  std::atomic<bool> first_row_seen = false;
+  bool waited = false;
+  std::thread writer([&] {
+    std::ofstream out(path, std::ios::binary);
+    out << "{\"id\":\"1\",\"report\":\"骨転移を認めません。\"}\n" << std::flush;
+    for (int i = 0; i < 1000 && !first_row_seen; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    waited = first_row_seen;
+    out << "{\"id\":\"2\"}\n";
+  });
+  auto reader = RowReader::open(path, {.format = RowFormat::jsonl});
+  EXPECT_EQ(reader->next(), RowReader::Next::row);
+  EXPECT_EQ(reader->row().values[1], "骨転移を認めません。");
+  first_row_seen = true;
+  EXPECT_EQ(reader->next(), RowReader::Next::row);
+  EXPECT_EQ(reader->next(), RowReader::Next::end);
+  writer.join();
+  EXPECT_TRUE(waited);
+  std::filesystem::remove(path);
+}
+
+TEST(RowReader, AnEncodingThatCannotBeToldIsAsked) {
+  std::string name = "id,name\n1,\xB6\xE2\n";  // 金 in EUC-JP, ｶ and a lone lead byte in CP932
+  RowReaderOptions given{.encoding = "euc-jp"};
+  EXPECT_EQ(told(name, given), "2: 1 | 金\n");
+  // Two kanji in EUC-JP or four half-width kana in CP932: nobody can know.
+  EXPECT_EQ(error_of("id,name\n1,\xBD\xC5\xB0\xC3\n"), "E0203");
 }
 
 TEST(RowReader, FileAndMemoryReadAlike) {

@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kPiece = size_t{256} << 10;
 constexpr size_t kSample = size_t{256} << 10;
-constexpr double kEnoughConfidence = 0.8;
+constexpr double kEnoughConfidence = 0.9;
 constexpr double kCertain = 0.999999;  // a pipe is not waited on for a longer sample
 
 Encoding encoding_named(const std::string& name) {

@@ -13,6 +13,9 @@ namespace gantry {
 namespace {
 
 constexpr size_t kSampleLimit = size_t{256} << 10;
+// Characters of a text hang together, so a model that takes each by itself is too sure: its
+// log-likelihoods count a third.
+constexpr double kCaution = 1.0 / 3;
 constexpr size_t kPlentyOfUtf8 =
     1000;  // characters beyond ASCII without a bad byte: no other reading
 // Shares of the characters beyond which it is no text: bad bytes and control characters; and, in a
@@ -31,6 +34,7 @@ const std::vector<bool>& level_1() {
   return table;
 }
 
+constexpr uint32_t kHalfWidthFirst = 0xFF61, kHalfWidthLast = 0xFF9F;
 constexpr uint32_t kForeign = 0xAC00;  // a character of the rarest class
 
 double log_share(double probability, double members) { return std::log(probability / members); }
@@ -41,29 +45,46 @@ double log_probability(uint32_t c) {
                       hiragana = log_share(0.25, 83), katakana = log_share(0.1, 86),
                       common_kanji = log_share(0.25, 2965), punctuation = log_share(0.08, 120),
                       half_width = log_share(0.01, 63), symbol = log_share(0.005, 600),
-                      other_kanji = log_share(0.004, 18000), other = log_share(1e-5, 40000);
+                      latin = log_share(0.005, 200), other_kanji = log_share(0.004, 18000),
+                      other = log_share(1e-5, 40000);
   if (c < 0x80) {
     bool plain = c >= 0x20 ? c != 0x7F : c == '\t' || c == '\n' || c == '\r';
     return plain ? ascii : control;
   }
   if (c < 0xA0) return control;
+  if (c < 0x180) return latin;  // é, ±, µ in English reports
   if (c >= 0x3041 && c <= 0x3096) return hiragana;
   if (c >= 0x30A1 && c <= 0x30FC) return katakana;
   if (c >= 0x4E00 && c <= 0x9FFF) return level_1()[c] ? common_kanji : other_kanji;
   if ((c >= 0x3000 && c <= 0x3015) || (c >= 0xFF01 && c <= 0xFF5E)) return punctuation;
-  if (c >= 0xFF61 && c <= 0xFF9F) return half_width;
+  if (c >= kHalfWidthFirst && c <= kHalfWidthLast) return half_width;
   if ((c >= 0x2010 && c <= 0x25FF) || (c >= 0x391 && c <= 0x451)) return symbol;
   return other;
 }
 
+// How often files are in an encoding, before a look at them.
+double log_prior(Encoding encoding) {
+  switch (encoding) {
+    case Encoding::utf8:
+      return std::log(0.9);
+    case Encoding::cp932:
+      return std::log(0.07);
+    case Encoding::euc_jp:
+      return std::log(0.02);
+    default:
+      return std::log(0.005);
+  }
+}
+
 struct Reading {
   Encoding encoding;
-  double log_likelihood = 0;
+  double log_likelihood = 0;  // times kCaution, and with the prior, once all is read
   size_t characters = 0, beyond_ascii = 0, bad = 0, controls = 0, foreign = 0;
 };
 
 Reading read_as(Encoding encoding, std::string_view sample, bool complete) {
-  static const double bad_byte = std::log(1e-8);
+  static const double bad_byte = std::log(1e-8), half_width_run = log_share(0.3, 63);
+  bool after_kana = false;  // half-width kana come in runs
   Reading reading{encoding};
   std::string text;
   std::vector<Decoder::Bad> bad;
@@ -76,12 +97,16 @@ Reading read_as(Encoding encoding, std::string_view sample, bool complete) {
     uint32_t c = length == 1 ? a : a & (0x7F >> length);
     for (int k = 1; k < length; ++k) c = c << 6 | (text[i + k] & 0x3F);
     double p = log_probability(c);
+    bool kana = c >= kHalfWidthFirst && c <= kHalfWidthLast;
+    if (kana && after_kana) p = half_width_run;
+    after_kana = kana;
     reading.log_likelihood += p;
     reading.beyond_ascii += c >= 0x80;
     reading.controls += c < 0xA0 && p == log_probability(0);
     reading.foreign += c >= 0xA0 && p == log_probability(kForeign);
     i += length;
   }
+  reading.log_likelihood = kCaution * reading.log_likelihood + log_prior(encoding);
   return reading;
 }
 

@@ -289,6 +289,16 @@ TEST(Detect, MarksAsciiAndWhatIsNoText) {
   EXPECT_FALSE(detect_encoding(noise, true).is_text);
 }
 
+// A single sign beyond ASCII in an English report: C2 B1 is also ﾂｱ in CP932.
+TEST(Detect, EnglishWithASign) {
+  for (const char* text : {"size 12\u00B10.5 mm\n", "caf\u00E9 au lait spots\n", "25 \u00B5m\n",
+                           "\u03B2-HCG, 37\u00B0C\n", "T2 \u2192 T1\n"}) {
+    Detected found = detect_encoding(text, true);
+    EXPECT_EQ(found.encoding, Encoding::utf8) << text;
+    EXPECT_GT(found.confidence, 0.9) << text;
+  }
+}
+
 TEST(Detect, HalfWidthKanaAmongKanji) {
   std::string text = "患者名,所見\nﾔﾏﾀﾞ ﾀﾛｳ,骨転移なし。\nｽｽﾞｷ ﾊﾅｺ,変化を認めません。\n";
   std::string bytes;
