@@ -60,13 +60,13 @@ CalibrationLine calibration_line(std::span<const double> probability,
 
 // Temperature scaling (Guo et al., ICML 2017): the T > 0 that minimises the log loss of
 // softmax(logits / T) on a tuning set. logits is n x classes. Found by Newton's method on 1/T, in
-// which the loss is convex, kept in [1e-3, 1e3]. at_bound: the set is separable (or pure noise) and
-// says nothing about T; a caller should then keep T = 1.
+// which the loss is convex, within [1e-3, 1e3]. at_bound: the set says nothing about T. Every case
+// right (separable): T stays 1. Worse than chance: T is 1e3, near equal probabilities.
 struct Temperature {
   double temperature = 1;
   double log_loss_before = 0, log_loss_after = 0;
   int64_t n = 0;
-  bool at_bound = false;  // the minimum lies at the edge of the range: the set is separable
+  bool at_bound = false;  // the minimum lies at the edge of the range
 };
 Temperature fit_temperature(int classes, std::span<const double> logits,
                             std::span<const int> truth);

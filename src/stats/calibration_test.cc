@@ -92,8 +92,13 @@ TEST(Calibration, TemperatureMatchesScipy) {
 
 TEST(Calibration, SeparableSetSaysNothingAboutTemperature) {
   const std::vector<double> logits{2, 0, 0, 3};
-  EXPECT_TRUE(fit_temperature(2, logits, std::vector<int>{0, 1}).at_bound);
-  EXPECT_TRUE(fit_temperature(2, logits, std::vector<int>{1, 0}).at_bound);
+  const Temperature right = fit_temperature(2, logits, std::vector<int>{0, 1});
+  EXPECT_TRUE(right.at_bound);
+  EXPECT_EQ(right.temperature, 1.0);
+  EXPECT_EQ(right.log_loss_after, right.log_loss_before);
+  const Temperature wrong = fit_temperature(2, logits, std::vector<int>{1, 0});
+  EXPECT_TRUE(wrong.at_bound);
+  EXPECT_NEAR(wrong.temperature, 1e3, 1e-6);
   EXPECT_TRUE(fit_temperature(2, {}, {}).at_bound);
 }
 

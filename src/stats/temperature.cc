@@ -56,7 +56,7 @@ Temperature fit_temperature(int classes, std::span<const double> logits,
     b = low;
     result.at_bound = true;
   } else if (loss_at(high, classes, logits, truth).slope <= 0) {
-    b = high;
+    b = 1;  // every case right: ever sharper is ever better, which no new set would bear out
     result.at_bound = true;
   } else {  // the slope changes sign between low and high: Newton, halving when it leaves them
     for (int iteration = 0; iteration < 200; ++iteration) {
