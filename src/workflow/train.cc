@@ -15,6 +15,7 @@
 #include "records/store.h"
 #include "study/data_folder.h"
 #include "text/ngram_classifier.h"
+#include "train/pretrain.h"
 #include "weights/model_folder.h"
 #include "weights/shelf.h"
 #include "workflow/predictor.h"
@@ -150,6 +151,34 @@ double choose_ngram_c(const Work& work, bool baseline) {
   return choice.c[choice.chosen];
 }
 
+// The base model after continued pretraining on the texts that restarts train on, or the base itself. Test reports have
+// no part in it, nor has a fixed tuning set.
+ModelFolder study_base(const Work& work) {
+  const auto& settings = work.settings.pretrain;
+  if (settings.passes == 0) return ModelFolder::open(work.base.path());
+  if (work.tokenizer->mask_id() < 0)
+    throw Error("E0723", work.base.name() + ": its tokenizer has no mask token, so that it cannot be pretrained on",
+                "Set pretrain.passes = 0, or use another base.");
+  ExampleMaker maker(*work.tokenizer, work.windows);
+  std::vector<std::vector<int32_t>> windows;
+  for (const auto& item : work.cases.cases) {
+    const bool used = item.set == CaseSet::kTraining || item.set == CaseSet::kUnlabelled ||
+                      (item.set == CaseSet::kTuning && work.settings.train.tuning == "rotate");
+    if (!used) continue;
+    const std::string text = settings.text == "whole" ? CaseMaker::model_text(item.original) : item.text;
+    for (auto& window : maker.make(item.source + "\n" + item.id, text).windows) windows.push_back(std::move(window));
+  }
+  PretrainSettings options;
+  options.epochs = static_cast<int>(settings.passes);
+  options.learning_rate = settings.rate;
+  options.masked_share = settings.mask_share;
+  options.precision = work.settings.model.precision;
+  options.seed = static_cast<uint64_t>(work.settings.train.seed);
+  pretrain(work.base, options, windows, work.tokenizer->mask_id(), work.folder / "work-pretrain", work.folder / "base",
+           work.progress);
+  return ModelFolder::open(work.folder / "base");
+}
+
 struct Trained {
   std::vector<RestartResult> restarts;
   TuningScores scores;
@@ -170,7 +199,7 @@ std::vector<Example> make_examples(const Work& work, const std::vector<size_t>& 
   return out;
 }
 
-void run_restarts(const Work& work, Trained& trained) {
+void run_restarts(const Work& work, const ModelFolder& base, Trained& trained) {
   const auto classes = static_cast<size_t>(work.classes);
   trained.tuned = work.plan.tuned_cases();
   std::map<size_t, size_t> row;
@@ -181,9 +210,9 @@ void run_restarts(const Work& work, Trained& trained) {
     const TrainingRound& round = work.plan.rounds[r];
     if (!trained.tuners[r]) {
       auto training = make_examples(work, round.training);
-      auto settings = fine_tune_settings(work.settings, work.base, training);
+      auto settings = fine_tune_settings(work.settings, base, training);
       trained.tuners[r] = std::make_unique<FineTuner>(
-          work.base, settings, std::move(training), make_examples(work, round.tuning),
+          base, settings, std::move(training), make_examples(work, round.tuning),
           work.folder / ("work-" + std::to_string(r)), work.progress);
       if (r == 0) tell(work.progress, trained.tuners[r]->memory_table());
     }
@@ -508,8 +537,9 @@ TrainReport train(const Study& study, const ProgressSink& progress) {
             static_cast<int>(settings.labels.values.size())};
   work.plan = plan_training(work.cases, settings);
 
+  const ModelFolder trained_on = study_base(work);
   Trained trained;
-  run_restarts(work, trained);
+  run_restarts(work, trained_on, trained);
   tell(progress, Progress{.phase = "fitting the TF-IDF baseline"});
   const NgramCs c{choose_ngram_c(work, false), choose_ngram_c(work, true)};
   score_ngrams(work, c, trained);
@@ -533,6 +563,8 @@ TrainReport train(const Study& study, const ProgressSink& progress) {
   trained.tuners.clear();
   for (size_t r = 0; r < work.plan.rounds.size(); ++r)
     std::filesystem::remove_all(folder / ("work-" + std::to_string(r)));
+  std::filesystem::remove_all(folder / "work-pretrain");
+  std::filesystem::remove_all(folder / "base");
   report.summary = summary_of(run, folder);
   return report;
 }
