@@ -17,7 +17,7 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void unknown(const std::string& where, const std::string& what) {
-  throw Error("E0301", where + ": " + what + " is not known to this version of Gantry",
+  throw Error("E0321", where + ": " + what + " is not known to this version of Gantry",
               "Use another base model, or report the setting.");
 }
 
@@ -30,7 +30,7 @@ Vocabulary read_lines(std::string_view text, const std::string& name) {
     std::string_view line = text.substr(at, end - at);
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (!is_valid_utf8(line))
-      throw Error("E0302", name + ", line " + std::to_string(id + 1) + ": not UTF-8",
+      throw Error("E0322", name + ", line " + std::to_string(id + 1) + ": not UTF-8",
                   "The file is damaged: get it again.");
     if (!line.empty()) vocabulary.add(line, id);
     at = end + 1;
@@ -165,7 +165,7 @@ PreTokenizerPtr make_pretokenizer(const Settings& settings, const std::filesyste
 int32_t needed(const Vocabulary& vocabulary, const std::string& token) {
   const int32_t id = vocabulary.id(token);
   if (id < 0)
-    throw Error("E0303",
+    throw Error("E0323",
                 vocabulary.where() + ": the special token '" + token + "' is not in the vocabulary",
                 "The tokenizer files do not belong together: get them again.");
   return id;

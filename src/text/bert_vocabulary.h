@@ -12,8 +12,8 @@
 namespace gantry {
 
 // `config` is tokenizer_config.json (an empty object where there is none); `settings` gets in words
-// what of it bears on the ids, for the hash. Errors: E0301 (another word or subword tokenizer),
-// E0303 (no unknown token, no [CLS] or [SEP]), E0311 and E0312 (MeCab's dictionary).
+// what of it bears on the ids, for the hash. Errors: E0321 (another word or subword tokenizer),
+// E0323 (no unknown token, no [CLS] or [SEP]), E0331 and E0332 (MeCab's dictionary).
 TokenizerPipeline read_bert_vocabulary(std::string_view vocab, const std::string& name,
                                        const nlohmann::json& config,
                                        const std::filesystem::path& model_folder,

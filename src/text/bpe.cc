@@ -61,7 +61,7 @@ class Bpe : public SubwordModel {
         unk_(options_.unk_token.empty() ? -1 : this->vocabulary().id(options_.unk_token)) {
     if (options_.byte_fallback) bytes_ = byte_pieces(this->vocabulary());
     if (!options_.unk_token.empty() && unk_ < 0 && bytes_.empty())
-      throw Error("E0303",
+      throw Error("E0323",
                   this->vocabulary().where() + ": the unknown token '" + options_.unk_token +
                       "' is not in the vocabulary",
                   "The tokenizer files do not belong together: get them again.");
@@ -96,7 +96,7 @@ class Bpe : public SubwordModel {
   int32_t known(const std::string& piece, size_t rank) const {
     const int32_t id = vocabulary().id(piece);
     if (id < 0)
-      throw Error("E0304",
+      throw Error("E0324",
                   vocabulary().where() + ": merge " + std::to_string(rank + 1) +
                       " needs the piece '" + piece.substr(0, 80) +
                       "', which is not in the vocabulary",
@@ -180,7 +180,7 @@ class SentencePieceBpe : public SubwordModel {
     GANTRY_CHECK(scores_.size() == n && kinds_.size() == n);
     if (byte_fallback) bytes_ = byte_pieces(this->vocabulary());
     if (!this->vocabulary().has(unk_))
-      throw Error("E0303", this->vocabulary().where() + ": it has no unknown piece",
+      throw Error("E0323", this->vocabulary().where() + ": it has no unknown piece",
                   "The tokenizer file is damaged: get it again.");
     std::vector<DoubleArray::Key> defined;
     for (int32_t id = 0; id < this->vocabulary().size(); ++id)

@@ -21,7 +21,7 @@ struct BpeOptions {
   bool ignore_merges = false;  // a word that is in the vocabulary is taken whole
 };
 
-// The two halves of each merge, the best first. Error E0304 when a merge names a piece that is not
+// The two halves of each merge, the best first. Error E0324 when a merge names a piece that is not
 // in the vocabulary, or makes one.
 using Merges = std::vector<std::pair<std::string, std::string>>;
 std::unique_ptr<const SubwordModel> make_bpe(Vocabulary vocabulary, const Merges& merges,
@@ -38,7 +38,7 @@ enum class SentencePieceKind : uint8_t {
 };
 
 // `scores` and `kinds` by id. Each character starts as a symbol; user-defined pieces are symbols
-// from the start and never merge. Errors: E0303, E0304 as for Unigram.
+// from the start and never merge. Errors: E0323, E0324 as for Unigram.
 std::unique_ptr<const SubwordModel> make_sentencepiece_bpe(Vocabulary vocabulary,
                                                            std::vector<float> scores,
                                                            std::vector<SentencePieceKind> kinds,

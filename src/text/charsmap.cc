@@ -14,7 +14,7 @@ static_assert(std::endian::native == std::endian::little);
 namespace {
 
 [[noreturn]] void bad(const std::string& where, const std::string& what) {
-  throw Error("E0306", where + ": precompiled_charsmap: " + what,
+  throw Error("E0326", where + ": precompiled_charsmap: " + what,
               "The tokenizer file is damaged: get it again.");
 }
 

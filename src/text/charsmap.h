@@ -16,7 +16,7 @@ namespace gantry {
 
 class Charsmap {
  public:
-  // Error E0306, with `where` in front, when the blob contradicts itself.
+  // Error E0326, with `where` in front, when the blob contradicts itself.
   static Charsmap parse(std::string_view blob, const std::string& where);
   // The blob of keys and their replacements (UTF-8, without NUL; a key must not be empty).
   static std::string write(std::span<const std::pair<std::string, std::string>> entries);

@@ -12,7 +12,7 @@ constexpr int kDeepest = 256;
 }  // namespace
 
 void JsonScanner::fail(const std::string& what) const {
-  throw Error("E0302", where_ + ", byte " + std::to_string(at_) + ": " + what,
+  throw Error("E0322", where_ + ", byte " + std::to_string(at_) + ": " + what,
               "The file is damaged or cut short: get it again.");
 }
 
@@ -118,6 +118,8 @@ std::string_view JsonScanner::number_text() {
   while (at_ < text_.size() &&
          std::string_view("+-.eE0123456789").find(text_[at_]) != std::string_view::npos)
     ++at_;
+  // A number ends a file only where it is cut short: what is read stands in an array or object.
+  if (at_ == text_.size()) fail("the file ends within a value");
   return text_.substr(begin, at_ - begin);
 }
 

@@ -16,7 +16,7 @@ class JsonScanner {
 
   // The next character that is not white space, not taken; '\0' at the end.
   char peek();
-  // Each is Error E0302, with the byte's place, when something else stands there.
+  // Each is Error E0322, with the byte's place, when something else stands there.
   void expect(char c);
   // After the first call on an array or object: whether another element follows. Takes the comma or
   // the closing bracket. `first` starts as true.

@@ -74,7 +74,7 @@ fs::path in_named_folder(const fs::path& folder, const std::string& name) {
     if (!is_dictionary(path)) continue;
     const std::string family = family_of(path);
     if (!family.empty() && !name.starts_with(family))
-      throw Error("E0312",
+      throw Error("E0332",
                   path.string() + ": this is a dictionary of the " + family +
                       " family, but the model was trained with " + name,
                   remedy(name));
@@ -94,7 +94,7 @@ fs::path find_mecab_dictionary(const std::string& name, const fs::path& model_fo
         "/usr/lib/mecab/dic", "/usr/local/lib/mecab/dic"})
     for (const std::string& below : folder_names(name))
       if (is_dictionary(folder / below) && is_utf8(folder / below)) return folder / below;
-  throw Error("E0311",
+  throw Error("E0331",
               "the model's text is to be cut by MeCab with the dictionary '" + name +
                   "', which is not on this machine",
               remedy(name));
@@ -114,13 +114,13 @@ Mecab::Mecab(const fs::path& dictionary, std::string name)
   if (handle_->model) handle_->tagger.reset(handle_->model->createTagger());
   if (!handle_->tagger) {
     const char* why = MeCab::getLastError();
-    throw Error("E0312",
+    throw Error("E0332",
                 dictionary.string() + ": MeCab cannot open this dictionary" +
                     (why && *why ? std::string(": ") + std::string(trim(why)) : ""),
                 remedy(name_));
   }
   if (!is_utf8(dictionary))
-    throw Error("E0312", dictionary.string() + ": this MeCab dictionary is not in UTF-8",
+    throw Error("E0332", dictionary.string() + ": this MeCab dictionary is not in UTF-8",
                 remedy(name_));
 }
 
@@ -142,7 +142,7 @@ std::vector<std::pair<size_t, size_t>> Mecab::morphemes(std::string_view text) c
   const std::unique_ptr<MeCab::Lattice> lattice(handle_->model->createLattice());
   lattice->set_sentence(text.data(), text.size());
   if (!handle_->tagger->parse(lattice.get()))
-    throw Error("E0312", std::string("MeCab cannot cut a text: ") + lattice->what(),
+    throw Error("E0332", std::string("MeCab cannot cut a text: ") + lattice->what(),
                 "Shorten the text.");
   for (const MeCab::Node* node = lattice->bos_node(); node; node = node->next) {
     if (node->stat == MECAB_BOS_NODE || node->stat == MECAB_EOS_NODE) continue;

@@ -14,15 +14,15 @@ namespace gantry {
 // The folder of a MeCab dictionary in UTF-8 by the name a model's configuration gives:
 // "unidic_lite", "unidic", "ipadic" (others are looked for under their own name). Looked in, in
 // this order: $GANTRY_MECAB_DIC (the dictionary itself or a folder of dictionaries),
-// `model_folder`/dic (the same), and where Debian puts them. Error E0311, saying what to install,
-// when there is none; E0312 when $GANTRY_MECAB_DIC or `model_folder`/dic is a dictionary of another
+// `model_folder`/dic (the same), and where Debian puts them. Error E0331, saying what to install,
+// when there is none; E0332 when $GANTRY_MECAB_DIC or `model_folder`/dic is a dictionary of another
 // family.
 std::filesystem::path find_mecab_dictionary(const std::string& name,
                                             const std::filesystem::path& model_folder);
 
 class Mecab : public PreTokenizer {
  public:
-  // Error E0312 when MeCab cannot open the dictionary, or it is not in UTF-8. `name` is as in the
+  // Error E0332 when MeCab cannot open the dictionary, or it is not in UTF-8. `name` is as in the
   // configuration.
   Mecab(const std::filesystem::path& dictionary, std::string name);
   ~Mecab() override;

@@ -7,7 +7,7 @@
 namespace gantry {
 
 void ProtobufReader::fail(const std::string& what) const {
-  throw Error("E0306", where_ + ", byte " + std::to_string(at_) + ": " + what,
+  throw Error("E0326", where_ + ", byte " + std::to_string(at_) + ": " + what,
               "The file is damaged, cut short, or no SentencePiece model: get it again.");
 }
 

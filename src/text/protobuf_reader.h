@@ -13,10 +13,10 @@ class ProtobufReader {
   // `where` names the file in errors; both must outlive the reader.
   ProtobufReader(std::string_view bytes, const std::string& where) : bytes_(bytes), where_(where) {}
 
-  // Goes to the next field; false at the end. Error E0306 for bytes that are no such message.
+  // Goes to the next field; false at the end. Error E0326 for bytes that are no such message.
   bool next();
 
-  // Of the field just reached. Error E0306 when it is of another wire type.
+  // Of the field just reached. Error E0326 when it is of another wire type.
   uint32_t number() const { return number_; }
   uint64_t varint() const;
   bool boolean() const { return varint() != 0; }

@@ -19,8 +19,8 @@ struct SentencePieceSpecials {
 };
 
 // Sets normalizer, model, decoder and, for XLM-R's ids, the added tokens and the specials around a
-// text; otherwise `specials`, where given, holds the model's own. Errors: E0301 (a kind or an
-// option that Gantry does not know), E0303, E0304, E0306.
+// text; otherwise `specials`, where given, holds the model's own. Errors: E0321 (a kind or an
+// option that Gantry does not know), E0323, E0324, E0326.
 TokenizerPipeline read_sentencepiece(std::string_view bytes, const std::string& name,
                                      SentencePieceIds ids,
                                      SentencePieceSpecials* specials = nullptr);

@@ -16,7 +16,7 @@ Tokenizer::~Tokenizer() = default;
 
 Encoding Tokenizer::encode(std::string_view utf8) const {
   if (utf8.size() >= UINT32_MAX / 4)
-    throw Error("E0309", "a text of " + std::to_string(utf8.size()) + " bytes",
+    throw Error("E0329", "a text of " + std::to_string(utf8.size()) + " bytes",
                 "A text to be tokenized must be under 1 GB: cut it.");
   Encoding encoding;
   AlignedText given = aligned(utf8, &encoding.replaced);
@@ -98,7 +98,7 @@ int32_t Tokenizer::mask_id() const { return pipeline_->mask; }
 
 void Tokenizer::check_fits(int64_t model_vocab_size) const {
   if (vocab_size() <= model_vocab_size) return;
-  throw Error("E0310",
+  throw Error("E0330",
               "the tokenizer (" + description() + ") gives ids up to " +
                   std::to_string(vocab_size() - 1) + ", but the model has only " +
                   std::to_string(model_vocab_size) + " rows in its vocabulary",

@@ -44,7 +44,7 @@ struct TokenizerPipeline;  // tokenizer_parts.h
 // Immutable and thread-safe once opened.
 class Tokenizer {
  public:
-  // Opens the tokenizer of a model folder. Errors E0300 (no tokenizer file), E0301 - E0319 (what is
+  // Opens the tokenizer of a model folder. Errors E0320 (no tokenizer file), E0321 - E0332 (what is
   // wrong with it): docs/errors/tokenizers.md.
   static std::unique_ptr<Tokenizer> open(const std::filesystem::path& model_folder);
   // The same of the text of a tokenizer.json; `name` stands in errors.
@@ -81,7 +81,7 @@ class Tokenizer {
   int32_t unk_id() const;
   int32_t mask_id() const;
 
-  // Error E0310 when an id of this tokenizer has no row in a model of `model_vocab_size` rows.
+  // Error E0330 when an id of this tokenizer has no row in a model of `model_vocab_size` rows.
   void check_fits(int64_t model_vocab_size) const;
 
   // SHA-256 over the files that were read (and, with MeCab, the dictionary's identity).

@@ -33,7 +33,7 @@ json read_config(const fs::path& path) {
     if (config.is_object()) return config;
   } catch (const json::exception&) {
   }
-  throw Error("E0302", path.string() + ": not a JSON object",
+  throw Error("E0322", path.string() + ": not a JSON object",
               "The file is damaged or cut short: get it again.");
 }
 
@@ -96,7 +96,7 @@ void check_specials(const TokenizerPipeline& pipeline, const std::string& name) 
   for (const auto* ids : {&pipeline.before, &pipeline.after})
     for (int32_t id : *ids)
       if (!pipeline.added_token(id) && !pipeline.model->vocabulary().has(id))
-        throw Error("E0303",
+        throw Error("E0323",
                     name + ": the special id " + std::to_string(id) +
                         " that stands around a text is not in the vocabulary",
                     "The tokenizer file is damaged: get it again.");
@@ -120,7 +120,7 @@ TokenizerPipeline from_tokenizer_json(const Folder& folder) {
 bool is_xlmr(const Folder& folder, const char* file) {
   const std::string type = folder.model_type(), tokenizer = folder.tokenizer_class();
   if (type == "camembert" || tokenizer.starts_with("Camembert"))
-    throw Error("E0301",
+    throw Error("E0321",
                 (folder.path / file).string() +
                     ": CamemBERT's piece ids are not known to this "
                     "version of Gantry",
@@ -137,7 +137,7 @@ void add_sentencepiece_specials(TokenizerPipeline& pipeline, const Folder& folde
   const std::string type = folder.model_type();
   const bool t5 = type == "t5" || type == "mt5" || type == "umt5";
   if (type == "albert" || type == "xlnet" || type == "deberta-v2")
-    throw Error("E0301",
+    throw Error("E0321",
                 folder.path.string() + ": the specials of a SentencePiece model for " + type +
                     " are not known to this version of Gantry",
                 "Give the model folder a tokenizer.json.");
@@ -198,7 +198,7 @@ Merges read_merges(std::string_view text, const std::string& name) {
     if (line.empty() || (line_number == 1 && line.starts_with("#version"))) continue;
     const size_t space = line.find(' ');
     if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos)
-      throw Error("E0302", name + ", line " + std::to_string(line_number) + ": not two pieces",
+      throw Error("E0322", name + ", line " + std::to_string(line_number) + ": not two pieces",
                   "The file is damaged: get it again.");
     merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
@@ -245,7 +245,7 @@ TokenizerPipeline read_folder(const Folder& folder) {
     if (folder.has(name) && !japanese) return from_sentencepiece(folder, name);
   if (folder.has("vocab.txt")) return from_bert_vocabulary(folder);
   if (folder.has("vocab.json") && folder.has("merges.txt")) return from_vocab_and_merges(folder);
-  throw Error("E0300",
+  throw Error("E0320",
               folder.path.string() +
                   ": no tokenizer file (tokenizer.json, sentencepiece.bpe.model, tokenizer.model, "
                   "spiece.model, vocab.txt, or vocab.json with merges.txt)",

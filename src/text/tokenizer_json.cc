@@ -18,14 +18,14 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void bad(const std::string& where, const std::string& what) {
-  throw Error("E0303", where + ": " + what, "The tokenizer file is damaged: get it again.");
+  throw Error("E0323", where + ": " + what, "The tokenizer file is damaged: get it again.");
 }
 
 json parsed(std::string_view text, const std::string& where) {
   try {
     return json::parse(text);
   } catch (const json::exception& error) {
-    throw Error("E0302", where + ": " + error.what(),
+    throw Error("E0322", where + ": " + error.what(),
                 "The file is damaged or cut short: get it again.");
   }
 }
@@ -157,7 +157,7 @@ std::unique_ptr<const SubwordModel> make_model(ModelFields model, const std::str
     std::string unk = string_field(model.rest, "unk_token", here, "<unk>");
     return make_word_level(std::move(model.vocabulary), std::move(unk));
   }
-  throw Error("E0301", where + ": the model '" + type + "' is not known to this version of Gantry",
+  throw Error("E0321", where + ": the model '" + type + "' is not known to this version of Gantry",
               "Use another base model, or report the component's name.");
 }
 
@@ -172,14 +172,14 @@ std::vector<AddedToken> added_tokens(const json& list, const Vocabulary& vocabul
     token.content = string_field(item, "content", where);
     const int64_t id = integer_field(item, "id", where);
     if (id < 0 || id > Vocabulary::kLargestId)
-      throw Error("E0304",
+      throw Error("E0324",
                   where + ": '" + token.content + "' has the id " + std::to_string(id) +
                       ", which is out of range",
                   "The vocabulary is damaged: get the tokenizer file again.");
     const int32_t own = vocabulary.id(token.content);
     token.id = own >= 0 ? own : static_cast<int32_t>(id);
     if (own < 0 && vocabulary.has(token.id))
-      throw Error("E0304",
+      throw Error("E0324",
                   where + ": '" + token.content + "' has the id " + std::to_string(id) +
                       ", which is that of '" + std::string(vocabulary.piece(token.id)) + "'",
                   "The vocabulary is damaged: get the tokenizer file again.");

@@ -8,8 +8,8 @@
 
 namespace gantry {
 
-// `name` stands in errors. Errors E0301 (a component that Gantry does not know, by name), E0302
-// (not JSON), E0303 - E0308 (its content): docs/errors/tokenizers.md. The pipeline's begin, end,
+// `name` stands in errors. Errors E0321 (a component that Gantry does not know, by name), E0322
+// (not JSON), E0323 - E0328 (its content): docs/errors/tokenizers.md. The pipeline's begin, end,
 // pad and mask are left for the caller, as are hash and description.
 TokenizerPipeline read_tokenizer_json(std::string_view json, const std::string& name);
 

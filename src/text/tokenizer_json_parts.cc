@@ -13,11 +13,11 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void bad(const std::string& where, const std::string& what) {
-  throw Error("E0303", where + ": " + what, "The tokenizer file is damaged: get it again.");
+  throw Error("E0323", where + ": " + what, "The tokenizer file is damaged: get it again.");
 }
 
 [[noreturn]] void unknown(const std::string& where, const std::string& what) {
-  throw Error("E0301", where + ": " + what + " is not known to this version of Gantry",
+  throw Error("E0321", where + ": " + what + " is not known to this version of Gantry",
               "Use another base model, or report the component's name.");
 }
 

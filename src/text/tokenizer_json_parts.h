@@ -11,8 +11,8 @@
 
 namespace gantry {
 
-// Each takes null as "none". `where` names the file in errors: E0301 for a type or an option that
-// Gantry does not know, E0303 for a field that is missing or of the wrong type.
+// Each takes null as "none". `where` names the file in errors: E0321 for a type or an option that
+// Gantry does not know, E0323 for a field that is missing or of the wrong type.
 NormalizerPtr normalizer_from_json(const nlohmann::json& json, const std::string& where);
 PreTokenizerPtr pretokenizer_from_json(const nlohmann::json& json, const std::string& where);
 DecoderPtr decoder_from_json(const nlohmann::json& json, const std::string& where);
@@ -22,7 +22,7 @@ struct SpecialsAround {
 };
 SpecialsAround post_processor_from_json(const nlohmann::json& json, const std::string& where);
 
-// A field of an object, for all who read tokenizer files. Error E0303 when it is missing (without a
+// A field of an object, for all who read tokenizer files. Error E0323 when it is missing (without a
 // default) or of another type; null counts as missing.
 std::string string_field(const nlohmann::json& json, const char* name, const std::string& where);
 std::string string_field(const nlohmann::json& json, const char* name, const std::string& where,

@@ -4,6 +4,7 @@
 #include <pcre2.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "text/unicode.h"
@@ -18,7 +19,7 @@ constexpr size_t kJitStackBytes = size_t{1} << 20;
 
 [[noreturn]] void refuse(const std::string& where, std::string_view pattern,
                          const std::string& why) {
-  throw Error("E0307",
+  throw Error("E0327",
               where + ": regular expression '" + std::string(pattern.substr(0, 200)) + "': " + why,
               "This tokenizer cannot be run as it was trained: use another base model, or report "
               "the pattern.");
@@ -31,6 +32,40 @@ struct Free {
   void operator()(pcre2_compile_context* p) const { pcre2_compile_context_free(p); }
   void operator()(pcre2_jit_stack* p) const { pcre2_jit_stack_free(p); }
 };
+
+// "p{Han}" at the start of `text`, or "" when the property has no braces.
+std::string property_at(std::string_view text) {
+  const size_t end = text.find('}');
+  return text.substr(1, 1) == "{" && end != std::string_view::npos
+             ? std::string(text.substr(0, end + 1))
+             : std::string();
+}
+
+// [:name:] as Oniguruma reads it in Unicode.
+const std::map<std::string, std::string>& bracket_names() {
+  static const std::map<std::string, std::string> names = {
+      {"alpha", "\\p{Alphabetic}"},  {"alnum", "\\p{Alphabetic}\\p{Nd}"},
+      {"digit", "\\p{Nd}"},          {"lower", "\\p{Lowercase}"},
+      {"upper", "\\p{Uppercase}"},   {"xdigit", "0-9a-fA-F"},
+      {"space", "\\p{White_Space}"}, {"word", "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"}};
+  return names;
+}
+
+bool compiles(const std::string& pattern) {
+  int code = 0;
+  size_t at = 0;
+  return std::unique_ptr<pcre2_code, Free>(
+             pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF,
+                           &code, &at, nullptr)) != nullptr;
+}
+
+// PCRE2 reads \p{Han} as the script's extensions, to which U+3002 belongs; Oniguruma as the script.
+std::string translated_property(const std::string& property) {
+  const bool negated = property.substr(2, 1) == "^";
+  const std::string name = property.substr(negated ? 3 : 2);
+  const std::string script = property.substr(0, negated ? 3 : 2) + "sc:" + name;
+  return name.size() > 3 && compiles("\\" + script) ? script : property;
+}
 
 }  // namespace
 
@@ -68,6 +103,14 @@ std::string TokenizerRegex::translated(std::string_view pattern, const std::stri
         case 'B':
           if (!in_class) refuse(where, pattern, "\\b and \\B are not supported");
           [[fallthrough]];
+        case 'p':
+        case 'P': {
+          const std::string property = property_at(pattern.substr(i));
+          out += "\\" +
+                 (property.empty() ? std::string(1, pattern[i]) : translated_property(property));
+          i += property.empty() ? 0 : property.size() - 1;
+          break;
+        }
         default:
           out.append({'\\', pattern[i]});
       }
@@ -75,7 +118,10 @@ std::string TokenizerRegex::translated(std::string_view pattern, const std::stri
       const size_t end = pattern.find(":]", i);
       if (pattern.substr(i, 2) != "[:" || end == std::string_view::npos)
         refuse(where, pattern, "a set within a set");
-      out += pattern.substr(i, end + 2 - i);
+      const std::string name(pattern.substr(i + 2, end - i - 2));
+      const auto it = bracket_names().find(name);
+      if (it == bracket_names().end()) refuse(where, pattern, "the set [:" + name + ":]");
+      out += it->second;
       i = end + 1;
     } else if (in_class && pattern.substr(i, 2) == "&&") {
       refuse(where, pattern, "an intersection of sets");
@@ -129,7 +175,7 @@ std::vector<std::pair<size_t, size_t>> TokenizerRegex::find_all(std::string_view
                                PCRE2_NO_UTF_CHECK, match.get(), context.get());
     if (rc == PCRE2_ERROR_NOMATCH) break;
     if (rc < 0)
-      throw Error("E0308",
+      throw Error("E0328",
                   where_ + ": its regular expression gave up at byte " + std::to_string(at) +
                       " of a text (PCRE2 error " + std::to_string(rc) + ")",
                   "Shorten the text, or use another base model.");

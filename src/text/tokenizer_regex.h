@@ -13,14 +13,14 @@ namespace gantry {
 
 class TokenizerRegex {
  public:
-  // Error E0307, with `where` in front, for a pattern that cannot be run.
+  // Error E0327, with `where` in front, for a pattern that cannot be run.
   TokenizerRegex(std::string_view pattern, std::string where);
   ~TokenizerRegex();
   TokenizerRegex(const TokenizerRegex&) = delete;
   TokenizerRegex& operator=(const TokenizerRegex&) = delete;
 
   // All matches in `text` (valid UTF-8), left to right and apart, as [begin, end).
-  // Error E0308 when the pattern needs more steps than any sane one (catastrophic backtracking).
+  // Error E0328 when the pattern needs more steps than any sane one (catastrophic backtracking).
   std::vector<std::pair<size_t, size_t>> find_all(std::string_view text) const;
 
   // The pattern in PCRE2's syntax; for the tests.

@@ -17,7 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 
 [[noreturn]] void bad(const std::string& what) {
-  throw Error("E0305", "tokenizer to be written: " + what,
+  throw Error("E0325", "tokenizer to be written: " + what,
               "The model package's tokenizer is damaged: get it again.");
 }
 

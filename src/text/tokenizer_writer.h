@@ -18,7 +18,7 @@ using NormalizerEntry = std::pair<std::string, std::string>;
 // `precompiled_charsmap` (a double-array trie), split at white space, a leading U+2581 for each
 // word, Viterbi over `pieces`; `<s>` ... `</s>` around a text. `pieces` and `scores` are in id
 // order and must hold <s>, <pad>, </s> and <unk>; <mask>, where it is not among the pieces, gets
-// the id pieces.size() - as XLM-R has it - so that the vocabulary has one row more. Errors: E0305
+// the id pieces.size() - as XLM-R has it - so that the vocabulary has one row more. Errors: E0325
 // (sizes differ, unk_id out of range, a key that is empty or not UTF-8).
 std::string unigram_tokenizer_json(std::span<const std::string> pieces,
                                    std::span<const float> scores, int32_t unk_id,

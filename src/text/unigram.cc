@@ -70,13 +70,13 @@ class Unigram : public SubwordModel {
     };
     GANTRY_CHECK(scores.size() == static_cast<size_t>(vocabulary().size()));
     GANTRY_CHECK(kinds_.empty() || kinds_.size() == scores.size());
-    if (vocabulary().count() == 0) bad("E0303", "the vocabulary is empty");
+    if (vocabulary().count() == 0) bad("E0323", "the vocabulary is empty");
     if (unk_ >= 0 && !vocabulary().has(unk_))
-      bad("E0303", "the unknown piece's id " + std::to_string(unk_) +
+      bad("E0323", "the unknown piece's id " + std::to_string(unk_) +
                        " is outside the vocabulary of " + std::to_string(scores.size()));
     for (size_t id = 0; id < scores.size(); ++id)
       if (!std::isfinite(scores[id]) || std::abs(scores[id]) > 1e9)
-        bad("E0304", "the score of id " + std::to_string(id) + " is not a sane number");
+        bad("E0324", "the score of id " + std::to_string(id) + " is not a sane number");
   }
 
   DoubleArray trie() const {
@@ -162,7 +162,7 @@ class Unigram : public SubwordModel {
       } else if (unk_ >= 0) {
         resolved.push_back({unk_, it->begin, it->end});
       } else {
-        throw Error("E0309",
+        throw Error("E0329",
                     vocabulary().where() + ": it has no unknown piece, and no piece for '" +
                         std::string(word.substr(it->begin - base, 40)) + "'",
                     "Remove these characters from the text, or use another base model.");

@@ -21,7 +21,7 @@ struct UnigramOptions {
 enum class UnigramPiece : uint8_t { kNormal, kUserDefined, kNeverMatched };
 
 // `scores` by id, one for each id up to vocabulary.size(). `kinds` by id, or empty: all normal.
-// Unknown runs become one token. Errors: E0303 (unk_id outside the vocabulary), E0304 (a score that
+// Unknown runs become one token. Errors: E0323 (unk_id outside the vocabulary), E0324 (a score that
 // is not a finite number).
 std::unique_ptr<const SubwordModel> make_unigram(Vocabulary vocabulary, std::vector<double> scores,
                                                  std::vector<UnigramPiece> kinds,

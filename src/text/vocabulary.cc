@@ -19,7 +19,7 @@ void Vocabulary::reserve(size_t pieces, size_t bytes) {
 
 void Vocabulary::add(std::string_view piece, int64_t id) {
   const auto bad = [&](const std::string& what) {
-    throw Error("E0304", where_ + ": piece '" + std::string(piece.substr(0, 80)) + "': " + what,
+    throw Error("E0324", where_ + ": piece '" + std::string(piece.substr(0, 80)) + "': " + what,
                 "The vocabulary is damaged: get the tokenizer file again.");
   };
   if (id < 0 || id > kLargestId) bad("id " + std::to_string(id) + " is out of range");

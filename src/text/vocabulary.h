@@ -19,7 +19,7 @@ class Vocabulary {
   explicit Vocabulary(std::string where, Repeated repeated = Repeated::kError)
       : where_(std::move(where)), repeated_(repeated) {}
 
-  // Error E0304: an id below 0 or past kLargestId, an id given twice, a piece given twice.
+  // Error E0324: an id below 0 or past kLargestId, an id given twice, a piece given twice.
   void add(std::string_view piece, int64_t id);
   void reserve(size_t pieces, size_t bytes);
 

@@ -15,7 +15,7 @@ class WordPiece : public SubwordModel {
         unk_(this->vocabulary().id(options.unk_token)),
         max_characters_(options.max_characters) {
     if (unk_ < 0)
-      throw Error("E0303",
+      throw Error("E0323",
                   this->vocabulary().where() + ": the unknown token '" + options.unk_token +
                       "' is not in the vocabulary",
                   "The tokenizer files do not belong together: get them again.");
@@ -108,7 +108,7 @@ DoubleArray trie_of(const Vocabulary& vocabulary) {
     const std::string_view piece = vocabulary.piece(id);
     if (piece.empty()) continue;
     if (piece.find('\0') != std::string_view::npos)
-      throw Error("E0304",
+      throw Error("E0324",
                   vocabulary.where() + ": the piece of id " + std::to_string(id) + " holds U+0000",
                   "The vocabulary is damaged: get the tokenizer file again.");
     keys.emplace_back(piece, static_cast<uint32_t>(id));

@@ -17,13 +17,13 @@ struct WordPieceOptions {
   size_t max_characters = 100;  // a longer word is unknown
 };
 
-// Error E0303 when the unknown token is not in the vocabulary.
+// Error E0323 when the unknown token is not in the vocabulary.
 std::unique_ptr<const SubwordModel> make_wordpiece(Vocabulary vocabulary, WordPieceOptions options);
 
 // Without an unknown token (unk_token empty) unknown words are left out, as Hugging Face does.
 std::unique_ptr<const SubwordModel> make_word_level(Vocabulary vocabulary, std::string unk_token);
 
-// The pieces of a vocabulary as a trie whose values are ids. Error E0304 for a piece with U+0000.
+// The pieces of a vocabulary as a trie whose values are ids. Error E0324 for a piece with U+0000.
 // An empty piece can never be found and is left out.
 DoubleArray trie_of(const Vocabulary& vocabulary);
 

@@ -201,8 +201,9 @@ def sentencepiece_models():
     # A few pieces of the BPE as UNUSED, which help to merge but are never given (type is field 3).
     path = os.path.join(DATA, "spm-bpe", "tokenizer.model")
     model = open(path, "rb").read()
-    for piece in ("認めません", "リンパ節", "骨", "in"):
-        text = piece.encode()
+    pieces = sentencepiece.SentencePieceProcessor(model_file=path)
+    for i in (265, 290, 330, 420, 700, 1000, pieces.piece_to_id("骨")):
+        text = pieces.id_to_piece(i).encode()
         at = model.index(b"\x0a" + bytes([len(text)]) + text + b"\x15") + 2 + len(text) + 5
         start = at - len(text) - 9
         assert model[start] == 0x0A and model[start + 1] == len(text) + 7
