@@ -202,7 +202,7 @@ NearIdentical texts_of(const Settings& settings, const std::vector<Case>& pool) 
   return texts;
 }
 
-// Deals and samples the pool afresh; patients of `last` keep their sets.
+// Deals and samples the pool afresh; patients of `last`, made by the same [split], keep their sets.
 void make_split(const Settings& settings, std::vector<Case>& pool, const StoredSplit* last,
                 Cases& out) {
   std::vector<CaseSet> already;
@@ -281,7 +281,7 @@ Cases load_cases(const Study& study, const Store& store, const ProgressSink& pro
   const std::string deciding = hash_of_deciding_settings(settings, wants_unlabelled);
   const std::string split_settings = hash_of_split_settings(settings);
   std::string damage;
-  std::optional<StoredSplit> last = read_split(study.split_path(), &damage);
+  std::optional<StoredSplit> last = read_split(study.split_path(), split_settings, &damage);
   std::vector<char> unlabelled;
   for (const Case& one : pool) unlabelled.push_back(is_unlabelled(one));
 
@@ -294,8 +294,7 @@ Cases load_cases(const Study& study, const Store& store, const ProgressSink& pro
     out.notes = last->notes;
   } else {
     tell(progress, Progress{.phase = "splitting by patient"});
-    bool keep = last && last->split_settings_hash == split_settings;
-    make_split(settings, pool, keep ? &*last : nullptr, out);
+    make_split(settings, pool, last ? &*last : nullptr, out);
   }
   for (size_t i = 0; i < pool.size(); ++i)
     if (unlabelled[i] == 0) {
@@ -317,10 +316,8 @@ Cases load_cases(const Study& study, const Store& store, const ProgressSink& pro
     if (!damage.empty()) {
       out.notes.push_back("split.json could not be used (" + damage + ") and was made anew");
     } else if (last) {
-      out.notes.push_back(
-          last->settings_hash != deciding
-              ? "the settings changed: the split was made anew"
-              : "the reports changed: the split was made anew, patients kept their sets");
+      std::string changed = last->settings_hash != deciding ? "the settings" : "the reports";
+      out.notes.push_back(changed + " changed: the split was made anew, patients kept their sets");
     }
   }
   std::erase_if(pool, [](const Case& one) { return one.set == CaseSet::kNone; });

@@ -220,6 +220,9 @@ TEST(Cases, TheCorpusIsSplitByShare) {
   Cases other = study.load({"split.seed=2"});
   EXPECT_FALSE(other.reused);
   EXPECT_NE(other.split_hash, cases.split_hash);
+  EXPECT_TRUE(other.notes.empty());
+  EXPECT_TRUE(study.load({"split.seed=2"}).reused);
+  EXPECT_TRUE(study.load().reused) << "trying another split must leave this one as it was";
 }
 
 TEST(Cases, TheCorpusByHospitalAndByDate) {
@@ -254,7 +257,7 @@ TEST(Cases, ADamagedSplitIsMadeAnewAndNewReportsLeaveOldPatientsWhereTheyAre) {
   Cases first = study.load();
   std::string text = read_file(study.study.split_path());
   nlohmann::json json = nlohmann::json::parse(text);
-  auto& training = json["cases"]["training"]["ha"];
+  auto& training = json["splits"].front()["cases"]["training"]["ha"];
   training.erase(training.begin());
   write_file_atomically(study.study.split_path(), json.dump());
   Cases second = study.load();
@@ -262,7 +265,8 @@ TEST(Cases, ADamagedSplitIsMadeAnewAndNewReportsLeaveOldPatientsWhereTheyAre) {
   EXPECT_EQ(second.notes.back(),
             "split.json could not be used (its cases do not fit its hash) and was made anew");
   EXPECT_EQ(second.split_hash, first.split_hash);
-  for (const char* damage : {"", "{", "[]", "{\"format\": 9}"}) {
+  for (const char* damage : {"", "{", "[]", "{\"format\": 9}", "{\"format\": 1, \"splits\": []}",
+                             "{\"format\": 1, \"splits\": 3}"}) {
     write_file_atomically(study.study.split_path(), damage);
     EXPECT_EQ(study.load().split_hash, first.split_hash) << damage;
   }

@@ -74,7 +74,6 @@ Json flow_json(const std::vector<FlowStep>& flow) {
 
 StoredSplit parse_split(const Json& json) {
   StoredSplit out;
-  if (json.at("format").get<int>() != kFormat) throw std::runtime_error("another format");
   out.data_hash = json.at("data_hash");
   out.settings_hash = json.at("settings_hash");
   out.split_settings_hash = json.at("split_settings_hash");
@@ -124,11 +123,17 @@ std::string StoredSplit::hash_of_cases() const {
   return hash.hex();
 }
 
-std::optional<StoredSplit> read_split(const std::filesystem::path& path, std::string* damage) {
+std::optional<StoredSplit> read_split(const std::filesystem::path& path,
+                                      const std::string& split_settings_hash, std::string* damage) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return std::nullopt;
   try {
-    StoredSplit split = parse_split(Json::parse(read_file(path)));
+    Json file = Json::parse(read_file(path));
+    if (file.at("format").get<int>() != kFormat) throw std::runtime_error("another format");
+    const Json& splits = file.at("splits");
+    auto at = splits.find(split_settings_hash);
+    if (at == splits.end()) return std::nullopt;
+    StoredSplit split = parse_split(*at);
     if (split.hash_of_cases() == split.split_hash) return split;
     *damage = "its cases do not fit its hash";
   } catch (const std::exception& error) {
@@ -138,22 +143,30 @@ std::optional<StoredSplit> read_split(const std::filesystem::path& path, std::st
 }
 
 void write_split(const std::filesystem::path& path, const StoredSplit& split) {
-  Json json = {{"format", kFormat},
-               {"data_hash", split.data_hash},
-               {"settings_hash", split.settings_hash},
-               {"split_settings_hash", split.split_settings_hash},
-               {"split_hash", split.split_hash},
-               {"method", split.method},
-               {"notes", split.notes},
-               {"check",
-                {{"patients_in_two_sets", split.check.patients_in_two_sets},
-                 {"near_identical_pairs", split.check.near_identical_pairs},
-                 {"pairs_compared", split.check.pairs_compared}}},
-               {"flow", flow_json(split.flow)},
-               {"sets", sets_json(split.sets)},
-               {"cases", cases_json(split)},
-               {"dropped", dropped_json(split)}};
-  write_file_atomically(path, json.dump(1) + "\n");
+  Json splits = Json::object();  // the latest last
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) {
+    Json file = Json::parse(read_file(path), nullptr, false);
+    if (file.is_object() && file.contains("splits") && file["splits"].is_object())
+      splits = std::move(file["splits"]);
+  }
+  splits.erase(split.split_settings_hash);
+  while (splits.size() >= kStoredSplits) splits.erase(splits.begin());
+  splits[split.split_settings_hash] = {{"data_hash", split.data_hash},
+                                       {"settings_hash", split.settings_hash},
+                                       {"split_settings_hash", split.split_settings_hash},
+                                       {"split_hash", split.split_hash},
+                                       {"method", split.method},
+                                       {"notes", split.notes},
+                                       {"check",
+                                        {{"patients_in_two_sets", split.check.patients_in_two_sets},
+                                         {"near_identical_pairs", split.check.near_identical_pairs},
+                                         {"pairs_compared", split.check.pairs_compared}}},
+                                       {"flow", flow_json(split.flow)},
+                                       {"sets", sets_json(split.sets)},
+                                       {"cases", cases_json(split)},
+                                       {"dropped", dropped_json(split)}};
+  write_file_atomically(path, Json{{"format", kFormat}, {"splits", splits}}.dump(1) + "\n");
 }
 
 }  // namespace gantry

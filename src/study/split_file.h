@@ -1,4 +1,5 @@
-// split.json: the split and the sampling of a study, kept so that every verb sees the same sets.
+// split.json: the splits of a study, each with its sampling, one a setting of [split] that was
+// used. Every verb sees the same sets, and trying another split for once leaves this one as it was.
 #pragma once
 
 #include <filesystem>
@@ -36,9 +37,13 @@ struct StoredSplit {
   std::string hash_of_cases() const;
 };
 
-// The stored split; none when there is no file, or when it was damaged or changed by hand, which is
-// told in `*damage`.
-std::optional<StoredSplit> read_split(const std::filesystem::path& path, std::string* damage);
-void write_split(const std::filesystem::path& path, const StoredSplit& split);  // atomic; E0102
+// The split stored for these settings of [split]; none when there is none, or when it was damaged
+// or changed by hand, which is told in `*damage`.
+std::optional<StoredSplit> read_split(const std::filesystem::path& path,
+                                      const std::string& split_settings_hash, std::string* damage);
+// Puts it in place of the one with the same settings of [split]; the last kStoredSplits are kept.
+// Atomic; E0102.
+void write_split(const std::filesystem::path& path, const StoredSplit& split);
+constexpr size_t kStoredSplits = 32;
 
 }  // namespace gantry

@@ -6,7 +6,19 @@
 #include "base/error.h"
 #include "study/settings.h"
 
-static constexpr std::string_view kShown[] = {"labels"};
+namespace {
+
+// The commented file is long: only some inputs pay for it.
+void check_round_trip(const gantry::Settings& settings) {
+  // What `gantry init` leaves as a comment stands at its default in `again`; the labels do not.
+  constexpr std::string_view kShown[] = {"labels"};
+  gantry::Settings again;
+  read_settings_text(again, commented_study_toml(settings), "study.toml",
+                     gantry::SettingsFile::kStudy);
+  if (settings_json(settings, kShown) != settings_json(again, kShown)) std::abort();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace gantry;
@@ -15,11 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     read_settings_text(settings, text, "study.toml", SettingsFile::kStudy);
     check_settings(settings);
-    Settings again;
-    read_settings_text(again, commented_study_toml(settings), "study.toml", SettingsFile::kStudy);
-    // What `gantry init` leaves as a comment stands at its default in `again`; this does not:
-    auto before = settings_json(settings, kShown), after = settings_json(again, kShown);
-    if (before != after) std::abort();
+    if (size % 8 == 0) check_round_trip(settings);
   } catch (const Error&) {
   }
   Settings words;
