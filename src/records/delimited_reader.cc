@@ -12,7 +12,7 @@ namespace gantry {
 namespace {
 
 // A quoted cell is followed this many times the allowed length before its quote counts as stray.
-constexpr size_t kLookAhead = 4;
+constexpr size_t kLookAhead = 2;
 constexpr std::string_view kDelimiters = ",\t;|";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
@@ -158,11 +158,7 @@ DelimitedReader::Scan DelimitedReader::scan() {
       place_ = Place::after_quote;
     }
     if (place_ == Place::quoted) return Scan::unterminated_quote;
-    if (!known && !closes) {  // the last byte is a carriage return
-      if (place_ == Place::cell_start) cell_ = {at_, at_, false};
-    } else if (place_ == Place::cell_start) {
-      cell_ = {at_, at_, false};
-    }
+    if (place_ == Place::cell_start) cell_ = {at_, at_, false};
     end_cell();
     row_bytes_ = view.size();
     return row_bytes_ > options_.max_row_bytes ? Scan::too_long : Scan::row;

@@ -57,7 +57,7 @@ void RecordStream::read_all() {
       Record& record = reader_.record();
       record.hash = record_hash(record);
       bytes += record.text.size() + record.findings.size() + record.fields_json.size();
-      batch.rows.emplace_back(record);
+      batch.rows.emplace_back(std::move(record));
     }
     if (batch.rows.size() < kBatchRows && bytes < kBatchBytes) continue;
     if (!hand_over(batch)) return;
