@@ -11,8 +11,9 @@ namespace {
 using Vector = std::vector<double>;
 
 constexpr int64_t kBlock = 4096;  // of a sum: partial sums a block, then the blocks in order
-// Below this many entries a thread's share is not worth waking a thread for.
-constexpr int64_t kShare = 1 << 18;
+// Below this many entries a thread's share is not worth waking a thread for (and waiting for it,
+// which takes far longer on a machine that is busy).
+constexpr int64_t kShare = 1 << 21;
 
 double dot(const Vector& a, const Vector& b) {
   const int64_t n = static_cast<int64_t>(a.size()), blocks = (n + kBlock - 1) / kBlock;

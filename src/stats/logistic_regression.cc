@@ -14,8 +14,8 @@
 namespace gantry {
 namespace {
 
-// Products below which a thread's share is not worth waking a thread for.
-constexpr int64_t kShare = 100'000;
+// Products below which a thread's share is not worth waking a thread for (see lbfgs.cc).
+constexpr int64_t kShare = 4'000'000;
 
 // Logit of a class that the training set does not hold: its probability is exactly 0.
 constexpr double kAbsentLogit = -1e4;
