@@ -4,6 +4,7 @@
 namespace gantry {
 
 const char* version();  // "0.1.0"
-const char* commit();   // the Git commit it was built from, "+changes" behind it where the tree was changed
+const char*
+commit();  // the Git commit it was built from, "+changes" behind it where the tree was changed
 
 }  // namespace gantry

@@ -38,8 +38,7 @@ void Face::close_line() {
 
 ProgressSink Face::progress() {
   if (quiet) return {};
-  return [this, terminal = ::isatty(2) != 0, phase = std::string(),
-          phase_began = 0.0,
+  return [this, terminal = ::isatty(2) != 0, phase = std::string(), phase_began = 0.0,
           phase_done = 0.0](const Progress& p) mutable {
     if (p.milestone) {
       say(p.phase);

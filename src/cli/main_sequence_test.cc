@@ -48,8 +48,9 @@ class MainSequence : public ::testing::Test {
 
   // Runs the program through a shell; `arguments` are words of the test itself.
   static Outcome gantry(const std::string& arguments, const std::string& input = "/dev/null") {
-    std::string command = "cd " + folder_->string() + " && GANTRY_DATA=" + source().string() + " GANTRY_MODELS=" + in("shelf").string() +
-                          " " + (without_network_ ? "unshare --user --map-root-user --net " : "") +
+    std::string command = "cd " + folder_->string() + " && GANTRY_DATA=" + source().string() +
+                          " GANTRY_MODELS=" + in("shelf").string() + " " +
+                          (without_network_ ? "unshare --user --map-root-user --net " : "") +
                           GANTRY_PROGRAM + " " + arguments + " <" + input + " >out.txt 2>err.txt";
     Outcome outcome;
     int status = std::system(command.c_str());

@@ -19,7 +19,8 @@ void add_predict(CLI::App& app, Face& face) {
                    "predictions.jsonl or predictions.csv (default: standard output)");
   verb->add_option("--run", options->run, "Which run (default: the latest)");
   verb->add_option("--encoding", options->encoding, "Of the file (default: told apart)");
-  verb->add_flag("--with-text", options->with_text, "Also write what the encoder read (patients' text: mind where it goes)");
+  verb->add_flag("--with-text", options->with_text,
+                 "Also write what the encoder read (patients' text: mind where it goes)");
   verb->add_flag("--resume", options->resume, "Go on behind the last answer in --out");
   verb->footer("Example: gantry predict --study s new.jsonl --out predictions.jsonl");
   verb->callback([&face, options, in, out, words] {

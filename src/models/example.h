@@ -2,6 +2,7 @@
 // never a text, never a patient.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

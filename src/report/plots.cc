@@ -35,7 +35,8 @@ class ScratchFolder {
 };
 
 constexpr const char* kStyle =
-    "set border lc rgb '#555566'\nset tics textcolor rgb '#222233'\nset key textcolor rgb '#222233'\n"
+    "set border lc rgb '#555566'\nset tics textcolor rgb '#222233'\nset key textcolor rgb "
+    "'#222233'\n"
     "set grid lc rgb '#dde3ea' lt 1\n";
 
 std::string draw(const std::string& commands, int width, int height) {

@@ -36,8 +36,8 @@ struct Case {
   std::string patient;  // key of the patient: the id, with the source before it where ids are not
                         // shared between sources; the report's own key where none is given
   bool patient_known = true;
-  std::string date;      // YYYY-MM-DD or ""
-  std::string text;      // what the model reads: NFKC, white space cleaned, tags and joiners in it
+  std::string date;  // YYYY-MM-DD or ""
+  std::string text;  // what the model reads: NFKC, white space cleaned, tags and joiners in it
   std::string baseline_text;  // what the TF-IDF baseline reads (tfidf.baseline)
   std::string blocks_text;    // what the ensemble's TF-IDF member reads: tfidf.blocks, parted by
                               // kBlockSeparator (text/block_tfidf.h)
@@ -119,7 +119,8 @@ class CaseMaker {
   struct State;
   void write_text(OpenReport& report, Case& out) const;
   void write_ngram_texts(OpenReport& report, Case& out) const;
-  std::string part_of(OpenReport& report, const std::string& part, const Case& item, bool fold) const;
+  std::string part_of(OpenReport& report, const std::string& part, const Case& item,
+                      bool fold) const;
   std::unique_ptr<State> state_;
 };
 

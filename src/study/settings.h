@@ -71,8 +71,8 @@ struct Settings {
     std::string wording;  // a data file that folds abbreviations into the usual wording; "": none
   } sections;
 
-  // What the question is about: `SECTION.focus` in sections.use and tfidf.blocks stands for the clauses of a section
-  // that hold the pattern, `SECTION.other` for its other clauses.
+  // What the question is about: `SECTION.focus` in sections.use and tfidf.blocks stands for the
+  // clauses of a section that hold the pattern, `SECTION.other` for its other clauses.
   struct Focus {
     std::string pattern;  // PCRE2; "": there is no focus
   } focus;
@@ -164,9 +164,10 @@ struct Settings {
     std::string weights = "equal";  // | "tuned": the TF-IDF member's weight, on the tuning set
   } ensemble;
 
-  struct Tfidf {                      // the baseline, and the ensemble's member
+  struct Tfidf {                                    // the baseline, and the ensemble's member
     std::vector<std::string> baseline = {"whole"};  // sections that the baseline reads, as one text
-    std::vector<std::string> blocks;  // sections that the member reads, each with features of its own; none: baseline's
+    std::vector<std::string>
+        blocks;  // sections that the member reads, each with features of its own; none: baseline's
     int64_t ngram_min = 1, ngram_max = 5;
     int64_t min_reports = 2;
     double c = 0;  // inverse strength of the L2 penalty; 0: chosen on the tuning set

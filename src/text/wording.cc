@@ -24,18 +24,21 @@ struct Rule {
 Rule rule_of(std::string_view line, const std::string& where) {
   size_t tab = line.find('\t');
   if (tab == std::string_view::npos || tab == 0)
-    throw Error("E0362", where + ": no pattern and tab", "Write a pattern, a tab and its replacement.");
+    throw Error("E0362", where + ": no pattern and tab",
+                "Write a pattern, a tab and its replacement.");
   int error = 0;
   PCRE2_SIZE at = 0;
   Rule rule{std::unique_ptr<pcre2_code, CodeFree>(
-                pcre2_compile(reinterpret_cast<PCRE2_SPTR>(line.data()), tab, PCRE2_UTF | PCRE2_UCP, &error, &at, nullptr)),
+                pcre2_compile(reinterpret_cast<PCRE2_SPTR>(line.data()), tab, PCRE2_UTF | PCRE2_UCP,
+                              &error, &at, nullptr)),
             std::string(line.substr(tab + 1))};
   if (!rule.pattern) {
     unsigned char message[256];
     pcre2_get_error_message(error, message, sizeof message);
-    throw Error("E0362",
-                where + ", character " + std::to_string(at) + ": " + reinterpret_cast<const char*>(message),
-                "Mend the pattern.");
+    throw Error(
+        "E0362",
+        where + ", character " + std::to_string(at) + ": " + reinterpret_cast<const char*>(message),
+        "Mend the pattern.");
   }
   pcre2_jit_compile(rule.pattern.get(), PCRE2_JIT_COMPLETE);  // only faster
   return rule;
@@ -48,8 +51,8 @@ std::string replaced(const Rule& rule, const std::string& text) {
   std::string out;
   size_t copied = 0, at = 0;
   auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  while (at <= text.size() &&
-         pcre2_match(rule.pattern.get(), subject, text.size(), at, PCRE2_NOTEMPTY, match.get(), nullptr) > 0) {
+  while (at <= text.size() && pcre2_match(rule.pattern.get(), subject, text.size(), at,
+                                          PCRE2_NOTEMPTY, match.get(), nullptr) > 0) {
     const auto* range = pcre2_get_ovector_pointer(match.get());
     out.append(text, copied, range[0] - copied);
     out += rule.replacement;
@@ -69,7 +72,9 @@ Wording::Wording(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Wording::Wording(Wording&&) noexcept = default;
 Wording::~Wording() = default;
 
-Wording Wording::load(const std::filesystem::path& file) { return parse(read_file(file), file.filename()); }
+Wording Wording::load(const std::filesystem::path& file) {
+  return parse(read_file(file), file.filename());
+}
 
 Wording Wording::parse(std::string_view table, const std::string& name) {
   auto state = std::make_unique<State>();

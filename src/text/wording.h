@@ -1,5 +1,6 @@
-// Wording: abbreviations and foreign words of reports folded into one usual wording, by a table that is data. What one
-// hospital writes as "bone mets, n.c." another writes as 「骨転移、不変」; a model that has seen one should read the other.
+// Wording: abbreviations and foreign words of reports folded into one usual wording, by a table
+// that is data. What one hospital writes as "bone mets, n.c." another writes as 「骨転移、不変」; a
+// model that has seen one should read the other.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +12,8 @@ namespace gantry {
 
 class Wording {
  public:
-  // Lines "PATTERN<tab>REPLACEMENT" (PCRE2), applied in order; "#" begins a remark. Error E0362 with file and line.
+  // Lines "PATTERN<tab>REPLACEMENT" (PCRE2), applied in order; "#" begins a remark. Error E0362
+  // with file and line.
   static Wording load(const std::filesystem::path& file);
   static Wording parse(std::string_view table, const std::string& name);
   Wording(Wording&&) noexcept;

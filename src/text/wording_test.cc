@@ -8,7 +8,8 @@ namespace gantry {
 namespace {
 
 TEST(Wording, RadiologyTableFoldsAbbreviations) {
-  Wording wording = Wording::load(std::filesystem::path(GANTRY_SOURCE_DIR) / "tasks/radiology-wording.tsv");
+  Wording wording =
+      Wording::load(std::filesystem::path(GANTRY_SOURCE_DIR) / "tasks/radiology-wording.tsv");
   EXPECT_EQ(wording.fold("multiple bone mets, n.c."), "多発 骨転移, 不変");
   EXPECT_EQ(wording.fold("PD (new bone mets)"), "増大 (新出 骨転移)");
   EXPECT_EQ(wording.fold("右腸骨の転移は縮小。"), "右腸骨の転移は縮小。");

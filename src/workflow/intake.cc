@@ -14,7 +14,8 @@ namespace {
 std::vector<std::string> wanted_sections(const Settings& settings) {
   std::vector<std::string> wanted;
   for (const auto& part : settings.sections.use) {
-    const std::string section = part.substr(0, part.find('.'));  // "diagnosis.focus" is cut from the diagnosis
+    const std::string section =
+        part.substr(0, part.find('.'));  // "diagnosis.focus" is cut from the diagnosis
     if (section != "whole" && std::find(wanted.begin(), wanted.end(), section) == wanted.end())
       wanted.push_back(section);
   }

@@ -147,7 +147,8 @@ Json unusable(const std::string& id, int64_t line, const std::string& why) {
   return out;
 }
 
-Answer answer_of(const Record& record, const CaseMaker& maker, const Settings& settings, bool with_text) {
+Answer answer_of(const Record& record, const CaseMaker& maker, const Settings& settings,
+                 bool with_text) {
   Answer row;
   Case item = maker.make(record);
   if (!item.dropped.empty()) {

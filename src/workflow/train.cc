@@ -18,6 +18,7 @@
 #include "train/pretrain.h"
 #include "weights/model_folder.h"
 #include "weights/shelf.h"
+#include "workflow/fine_tune_settings.h"
 #include "workflow/predictor.h"
 #include "workflow/run_json.h"
 #include "workflow/training_plan.h"
@@ -40,61 +41,6 @@ struct Identity {
            sha256_hex(settings + data + split + weights + tokenizer + version()).substr(0, 8);
   }
 };
-
-std::vector<double> class_weights(const Settings& settings, const std::vector<Example>& training) {
-  const auto& rule = settings.train.class_weights;
-  if (rule.word == "list") return rule.weight;
-  if (rule.word != "balanced") return {};
-  std::vector<double> count(settings.labels.values.size());
-  for (const auto& example : training) ++count[static_cast<size_t>(example.label)];
-  std::vector<double> weight;
-  for (double n : count)
-    weight.push_back(static_cast<double>(training.size()) /
-                     (n * static_cast<double>(count.size())));
-  return weight;
-}
-
-FineTuneSettings fine_tune_settings(const Settings& s, const ModelFolder& base,
-                                    const std::vector<Example>& training) {
-  FineTuneSettings out;
-  out.classes = static_cast<int>(s.labels.values.size());
-  out.epochs = static_cast<int>(s.train.epochs);
-  out.batch_reports = static_cast<int>(s.train.batch_reports);
-  out.even_steps = s.train.even_steps;
-  out.learning_rate = s.train.learning_rate;
-  out.head_learning_rate = s.train.head_learning_rate;
-  out.warmup_share = s.train.warmup;
-  out.schedule = s.train.schedule;
-  out.layer_decay = s.train.layer_decay;
-  out.weight_decay = s.train.weight_decay;
-  out.beta1 = s.train.beta1;
-  out.beta2 = s.train.beta2;
-  out.epsilon = s.train.epsilon;
-  out.clip_norm = s.train.clip_norm;
-  out.dropout = s.train.dropout;
-  out.attention_dropout = s.train.attention_dropout;
-  out.head_dropout = s.train.head_dropout;
-  out.class_weights = class_weights(s, training);
-  out.label_smoothing = s.train.label_smoothing;
-  out.patience = static_cast<int>(s.train.patience);
-  out.metric = s.train.metric;
-  out.pooling = s.model.pooling != "auto"      ? s.model.pooling
-                : base.about().pooling.empty() ? "mean"
-                                               : base.about().pooling;
-  out.pooler = s.model.pooler;
-  out.window_pooling = s.model.window_pooling;
-  out.freeze_embeddings = s.train.freeze_embeddings;
-  out.precision = s.model.precision;
-  out.averaging = s.train.averaging;
-  out.ema_decay = s.train.ema_decay;
-  out.averaged_epochs = static_cast<int>(s.train.averaged_epochs);
-  out.lora.rank = static_cast<int>(s.lora.rank);
-  out.lora.alpha = s.lora.alpha;
-  out.lora.dropout = s.lora.dropout;
-  out.lora.targets = s.lora.targets;
-  out.seed = static_cast<uint64_t>(s.train.seed);
-  return out;
-}
 
 NgramClassifierOptions ngram_options(const Settings& s, double c, bool baseline) {
   NgramClassifierOptions options;
@@ -151,22 +97,26 @@ double choose_ngram_c(const Work& work, bool baseline) {
   return choice.c[choice.chosen];
 }
 
-// The base model after continued pretraining on the texts that restarts train on, or the base itself. Test reports have
-// no part in it, nor has a fixed tuning set.
+// The base model after continued pretraining on the texts that restarts train on, or the base
+// itself. Test reports have no part in it, nor has a fixed tuning set.
 ModelFolder study_base(const Work& work) {
   const auto& settings = work.settings.pretrain;
   if (settings.passes == 0) return ModelFolder::open(work.base.path());
   if (work.tokenizer->mask_id() < 0)
-    throw Error("E0723", work.base.name() + ": its tokenizer has no mask token, so that it cannot be pretrained on",
-                "Set pretrain.passes = 0, or use another base.");
+    throw Error(
+        "E0723",
+        work.base.name() + ": its tokenizer has no mask token, so that it cannot be pretrained on",
+        "Set pretrain.passes = 0, or use another base.");
   ExampleMaker maker(*work.tokenizer, work.windows);
   std::vector<std::vector<int32_t>> windows;
   for (const auto& item : work.cases.cases) {
     const bool used = item.set == CaseSet::kTraining || item.set == CaseSet::kUnlabelled ||
                       (item.set == CaseSet::kTuning && work.settings.train.tuning == "rotate");
     if (!used) continue;
-    const std::string text = settings.text == "whole" ? CaseMaker::model_text(item.original) : item.text;
-    for (auto& window : maker.make(item.source + "\n" + item.id, text).windows) windows.push_back(std::move(window));
+    const std::string text =
+        settings.text == "whole" ? CaseMaker::model_text(item.original) : item.text;
+    for (auto& window : maker.make(item.source + "\n" + item.id, text).windows)
+      windows.push_back(std::move(window));
   }
   PretrainSettings options;
   options.epochs = static_cast<int>(settings.passes);
@@ -174,8 +124,8 @@ ModelFolder study_base(const Work& work) {
   options.masked_share = settings.mask_share;
   options.precision = work.settings.model.precision;
   options.seed = static_cast<uint64_t>(work.settings.train.seed);
-  pretrain(work.base, options, windows, work.tokenizer->mask_id(), work.folder / "work-pretrain", work.folder / "base",
-           work.progress);
+  pretrain(work.base, options, windows, work.tokenizer->mask_id(), work.folder / "work-pretrain",
+           work.folder / "base", work.progress);
   return ModelFolder::open(work.folder / "base");
 }
 
@@ -466,7 +416,8 @@ Json run_json(const Work& work, const Trained& trained, const TuningChoice& choi
     out["notes"].push_back(
         "Training and tuning sets were used together: each restart was tuned on another of " +
         std::to_string(work.settings.train.folds) +
-        " folds of them and trained on the other folds; where there are as many hospitals, a fold is made of whole "
+        " folds of them and trained on the other folds; where there are as many hospitals, a fold "
+        "is made of whole "
         "hospitals.");
   return out;
 }

@@ -24,14 +24,16 @@ void check_round(const TrainingPlan& plan, const TrainingRound& round, const Set
                   "Import more reports of this group, or take it out of labels.values.");
 }
 
-// Folds for rotating tuning sets. Where the cases come from enough hospitals a fold is made of whole hospitals: what is
-// chosen on it is then chosen on hospitals that the restart has not seen, which is what a new hospital will be.
+// Folds for rotating tuning sets. Where the cases come from enough hospitals a fold is made of
+// whole hospitals: what is chosen on it is then chosen on hospitals that the restart has not seen,
+// which is what a new hospital will be.
 std::vector<int> folds_of(const std::vector<const Case*>& cases, const Settings& settings) {
   const auto folds = static_cast<size_t>(settings.train.folds);
   std::map<std::string, int64_t> size;
   for (const auto* item : cases) ++size[item->source];
   std::vector<int> fold;
-  if (settings.train.fold_by == "patient" || (settings.train.fold_by == "auto" && size.size() < folds)) {
+  if (settings.train.fold_by == "patient" ||
+      (settings.train.fold_by == "auto" && size.size() < folds)) {
     for (const auto* item : cases) fold.push_back(item->fold);
     return fold;
   }
