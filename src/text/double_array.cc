@@ -75,7 +75,7 @@ class DoubleArrayBuilder {
   }
 
   void place_children(const Node& node) {
-    std::vector<Child>& children = children_;  // one for all nodes: allocating costs a third
+    std::vector<Child>& children = children_;  // one for all nodes, not one allocated for each
     children.clear();
     for (size_t i = node.begin; i < node.end; ++i) {
       const std::string_view key = keys_[i].first;

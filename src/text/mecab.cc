@@ -65,20 +65,17 @@ bool is_utf8(const fs::path& dictionary) {
   return charset.starts_with("utf8") || charset.starts_with("utf-8");
 }
 
-// The dictionary that a folder the user named holds: itself, or one below it.
-fs::path in_named_folder(const fs::path& folder, const std::string& name) {
+// The dictionary that a folder the user named holds: itself, or one below it. One of another family
+// is passed over and noted in `*other`.
+fs::path in_named_folder(const fs::path& folder, const std::string& name, std::string* other) {
   for (const std::string& below : folder_names(name))
     for (const fs::path& path : {folder / below, folder / below / "dicdir"})
       if (is_dictionary(path)) return path;
   for (const fs::path& path : {folder, folder / "dicdir"}) {
     if (!is_dictionary(path)) continue;
     const std::string family = family_of(path);
-    if (!family.empty() && !name.starts_with(family))
-      throw Error("E0332",
-                  path.string() + ": this is a dictionary of the " + family +
-                      " family, but the model was trained with " + name,
-                  remedy(name));
-    return path;
+    if (family.empty() || name.starts_with(family)) return path;
+    *other = path.string() + " is a dictionary of the " + family + " family";
   }
   return {};
 }
@@ -86,14 +83,18 @@ fs::path in_named_folder(const fs::path& folder, const std::string& name) {
 }  // namespace
 
 fs::path find_mecab_dictionary(const std::string& name, const fs::path& model_folder) {
+  std::string other;
   if (const char* named = std::getenv("GANTRY_MECAB_DIC"); named && *named)
-    if (const fs::path path = in_named_folder(named, name); !path.empty()) return path;
-  if (const fs::path path = in_named_folder(model_folder / "dic", name); !path.empty()) return path;
+    if (const fs::path path = in_named_folder(named, name, &other); !path.empty()) return path;
+  if (const fs::path path = in_named_folder(model_folder / "dic", name, &other); !path.empty())
+    return path;
   for (const fs::path folder :
        {"/var/lib/mecab/dic", "/usr/share/mecab/dic", "/usr/lib/x86_64-linux-gnu/mecab/dic",
         "/usr/lib/mecab/dic", "/usr/local/lib/mecab/dic"})
     for (const std::string& below : folder_names(name))
       if (is_dictionary(folder / below) && is_utf8(folder / below)) return folder / below;
+  if (!other.empty())
+    throw Error("E0332", other + ", but the model was trained with " + name, remedy(name));
   throw Error("E0331",
               "the model's text is to be cut by MeCab with the dictionary '" + name +
                   "', which is not on this machine",

@@ -1,5 +1,6 @@
 // Tokenizer::open: which tokenizer file of a model folder is read, and what the files beside it
 // say.
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -117,34 +118,45 @@ TokenizerPipeline from_tokenizer_json(const Folder& folder) {
   return pipeline;
 }
 
+bool is_one_of(const std::string& word, std::initializer_list<const char*> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+[[noreturn]] void needs_tokenizer_json(const Folder& folder, const char* file,
+                                       const std::string& what) {
+  throw Error(
+      "E0321",
+      (folder.path / file).string() + ": " + what + " is not known to this version of Gantry",
+      "Give the model folder a tokenizer.json.");
+}
+
+// Whether the file's ids are XLM-R's. Other models of the fairseq family shift theirs in other
+// ways.
 bool is_xlmr(const Folder& folder, const char* file) {
   const std::string type = folder.model_type(), tokenizer = folder.tokenizer_class();
-  if (type == "camembert" || tokenizer.starts_with("Camembert"))
-    throw Error("E0321",
-                (folder.path / file).string() +
-                    ": CamemBERT's piece ids are not known to this "
-                    "version of Gantry",
-                "Give the model folder a tokenizer.json.");
-  return type == "xlm-roberta" || tokenizer.starts_with("XLMRoberta") ||
-         (type.empty() && tokenizer.empty() && std::string_view(file).starts_with("sentencepiece"));
+  if (type == "xlm-roberta" || tokenizer.starts_with("XLMRoberta")) return true;
+  if (std::string_view(file) != "sentencepiece.bpe.model") return false;
+  if (is_one_of(type, {"", "bert"}) && tokenizer.empty()) return true;
+  needs_tokenizer_json(folder, file,
+                       "how " + (tokenizer.empty() ? type : tokenizer) + " numbers its pieces");
 }
 
 // The specials around a text of a model that is not XLM-R: what tokenizer_config.json asks for,
-// else what the architecture has: T5 </s> behind, others <s> in front.
-void add_sentencepiece_specials(TokenizerPipeline& pipeline, const Folder& folder,
+// else what the architecture has: T5 </s> behind, LLaMA and its kin <s> in front.
+void add_sentencepiece_specials(TokenizerPipeline& pipeline, const Folder& folder, const char* file,
                                 const SentencePieceSpecials& own) {
   const std::string where = (folder.path / "tokenizer_config.json").string();
   const std::string type = folder.model_type();
-  const bool t5 = type == "t5" || type == "mt5" || type == "umt5";
-  if (type == "albert" || type == "xlnet" || type == "deberta-v2")
-    throw Error("E0321",
-                folder.path.string() + ": the specials of a SentencePiece model for " + type +
-                    " are not known to this version of Gantry",
-                "Give the model folder a tokenizer.json.");
-  if (bool_field(folder.tokenizer_config, "add_bos_token", where, !t5) && own.bos >= 0)
-    pipeline.before = {own.bos};
-  if (bool_field(folder.tokenizer_config, "add_eos_token", where, t5) && own.eos >= 0)
-    pipeline.after = {own.eos};
+  const json& config = folder.tokenizer_config;
+  const bool t5 = is_one_of(type, {"t5", "mt5", "umt5", "longt5"});
+  const bool llama = is_one_of(type, {"", "llama", "mistral", "mixtral", "gemma", "gemma2"});
+  const bool told = config.contains("add_bos_token") && config.contains("add_eos_token");
+  if (!t5 && !llama && !told)
+    needs_tokenizer_json(folder, file, "which specials stand around a text of " + type);
+  if (bool_field(config, "do_lower_case", where, false))
+    needs_tokenizer_json(folder, file, "do_lower_case with a SentencePiece model");
+  if (bool_field(config, "add_bos_token", where, !t5) && own.bos >= 0) pipeline.before = {own.bos};
+  if (bool_field(config, "add_eos_token", where, t5) && own.eos >= 0) pipeline.after = {own.eos};
   pipeline.begin = own.bos;
   pipeline.end = own.eos;
   pipeline.pad = own.pad;
@@ -157,8 +169,12 @@ TokenizerPipeline from_sentencepiece(const Folder& folder, const char* file_name
   SentencePieceSpecials own;
   TokenizerPipeline pipeline = read_sentencepiece(
       file.text(), name, xlmr ? SentencePieceIds::kXlmR : SentencePieceIds::kOwn, &own);
-  if (!xlmr) add_sentencepiece_specials(pipeline, folder, own);
-  describe(pipeline, file_name, std::string(file.text()) + (xlmr ? "\nXLM-R ids" : "\nown ids"));
+  if (!xlmr) add_sentencepiece_specials(pipeline, folder, file_name, own);
+  std::string hashed(file.text());
+  hashed += xlmr ? "\nXLM-R ids" : "\nown ids";
+  for (const auto* ids : {&pipeline.before, &pipeline.after})
+    for (int32_t id : *ids) hashed += " " + std::to_string(id);
+  describe(pipeline, file_name, hashed);
   return pipeline;
 }
 
