@@ -56,7 +56,7 @@ bench_inference() {
 
 bench_import() {
   say "a million rows"
-  bash bench/import.sh build/gantry
+  sh bench/import.sh 1000000 build/gantry
 }
 
 # Leave one hospital out: the default recipe, the plain TF-IDF baseline and, with HF=1, a Hugging Face fine-tuning.

@@ -39,7 +39,7 @@ check_exports() {
   for pooling in mean first; do
     small_study "$work/export-$pooling"
     "$gantry" --quiet train --study "$work/export-$pooling" "${quick[@]}" ensemble.members=best ensemble.tfidf=false \
-      train.tuning=fixed precision=fp32 model.pooling=$pooling
+      train.tuning=fixed model.precision=fp32 model.pooling=$pooling
     "$gantry" --quiet model export --study "$work/export-$pooling" "$work/exported-$pooling"
     build/peers/bin/python tests/oracles/exported_logits.py "$work/exported-$pooling" "$gantry" \
       "$work/export-$pooling" corpora/bone-metastasis/hc.jsonl

@@ -14,7 +14,7 @@ void add_predict(CLI::App& app, Face& face) {
   auto out = std::make_shared<std::string>();
   auto words = std::make_shared<std::vector<std::string>>();
   verb->add_option("file", *in, "CSV, TSV or JSONL; - is standard input")->required();
-  verb->add_option("settings", *words, "key=value, for example precision=int8");
+  verb->add_option("settings", *words, "key=value, for example predict.precision=int8");
   verb->add_option("--out", *out,
                    "predictions.jsonl or predictions.csv (default: standard output)");
   verb->add_option("--run", options->run, "Which run (default: the latest)");
