@@ -44,13 +44,17 @@ bench_training() {
   build/bench/encoder_bench train bert-base "$out/sections.ids" steps="$steps"
 }
 
+# Gantry's side answers with a trained classifier: that of ./run demo.
 bench_inference() {
+  local trained
+  trained=$(ls -d build/demo/runs/run-*/model/member-0 2>/dev/null | head -n 1)
+  [ -n "$trained" ] || { say "inference needs a trained classifier: ./run demo first"; return 1; }
   say "inference, 711 whole reports"
   "$peers" bench/peers/infer_peers.py "$model" "$out/whole.jsonl" --prefix "query: " --out "$out/infer.json"
   head -n 711 "$out/whole.ids" >"$out/infer.ids"
   for precision in fp32 bf16 int8; do
     echo "-- gantry precision=$precision"
-    build/bench/encoder_bench infer "$model" "$out/infer.ids" precision=$precision
+    build/bench/encoder_bench infer "$trained" "$out/infer.ids" precision=$precision
   done
 }
 
