@@ -137,7 +137,8 @@ std::unique_ptr<Store> Store::open(const std::filesystem::path& path) {
     db.run("COMMIT");
   }
   state->check_format();
-  // NORMAL: a power cut may take back the last batches, never damage the file. finish() syncs.
+  // NORMAL: a power cut may take back the last batches, never damage the file. finish() waits for
+  // the disk.
   db.run(
       "PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;"
       "PRAGMA wal_autocheckpoint = 16384");
@@ -183,6 +184,7 @@ struct Store::Session::State {
         mark_seen(db.prepare("UPDATE latest SET seen_import = ?, seen_line = ? "
                              "WHERE source = ? AND id = ?")),
         insert_rejected(db.prepare("INSERT INTO rejected VALUES(?,?,?,?,?)")) {}
+  ~State() { db.roll_back(); }  // what a failure left open
 
   FileLock lock;
   Database& db;
@@ -256,7 +258,6 @@ Store::Session::~Session() {
     state_->end_batch();
   } catch (const Error&) {
     // The disk is full or gone: the open batch is lost as a whole, the earlier ones are stored.
-    state_->db.roll_back();
   }
 }
 
@@ -338,15 +339,20 @@ void Store::Session::finish(const std::string& file_hash, const std::string& enc
   State& s = *state_;
   s.counts.file_hash = file_hash;
   s.counts.encoding = encoding;
-  s.counts.finished = now();
   // Rows set aside by an earlier import of this file are told anew by this one.
   Statement forget = s.db.prepare(
       "DELETE FROM rejected WHERE import IN (SELECT o.id FROM import o JOIN import n ON n.id = ?1 "
       "WHERE o.id < n.id AND ((o.path = n.path AND n.path != '') OR o.file_hash = ?2))");
   forget.bind(1, s.import).bind(2, file_hash).run();
   s.end_batch();
+  // The mark that it is finished goes in by a commit that waits for the disk, and with it all
+  // before.
+  s.db.run("PRAGMA synchronous = FULL");
+  s.begin_batch();
+  s.counts.finished = now();
+  s.end_batch();
   s.finished = true;
-  s.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  s.db.run("PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 void Store::for_each(const std::function<bool(const Record&)>& visit) const {

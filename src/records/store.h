@@ -50,7 +50,7 @@ class Store {
     explicit Session(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
   };
-  // Error E0222 while another import into this store is under way.
+  // Error E0103 while another import into this store is under way.
   std::unique_ptr<Session> begin_import(const std::string& file);
 
   // The latest version of every report, in (source, id) order. The record is reused: copy what must
