@@ -41,8 +41,8 @@ struct LinearBackwardData {
 template <typename T>
 class Linear {
  public:
-  // kTrain keeps a pointer to the master copy and packs it within each product (0.3 % of a product
-  // of 2,400 rows), so that a training run holds no second copy. kInfer packs once and forgets it.
+  // kTrain keeps a pointer to the master copy and packs it within each product
+  // so that a training run holds no second copy. kInfer packs once and forgets it.
   enum Use { kInfer, kTrain };
 
   // storage: storage_bytes() bytes (0 for kTrain), 64-byte aligned, outliving this; null: allocated

@@ -24,8 +24,8 @@ const std::set<char32_t>& starters_that_compose() {
       if (property->decomp_seqindex == UINT16_MAX || property->decomp_type != 0) continue;
       std::array<utf8proc_int32_t, 8> parts;
       int last_class = 0;
-      const auto n = utf8proc_decompose_char(c, parts.data(), parts.size(), UTF8PROC_DECOMPOSE,
-                                             &last_class);
+      const auto n =
+          utf8proc_decompose_char(c, parts.data(), parts.size(), UTF8PROC_DECOMPOSE, &last_class);
       if (n < 2) continue;
       const auto last = parts[static_cast<size_t>(n) - 1];
       if (utf8proc_get_property(last)->combining_class == 0) set.insert(char32_t(last));
@@ -81,8 +81,8 @@ Form form_of(NormalForm form) {
           compat, compose};
 }
 
-// Characters that are their own normal form in every form, whatever stands around them unless a mark
-// follows: ASCII, ideographs of the main block, kana without a voicing mark.
+// Characters that are their own normal form in every form, whatever stands around them unless a
+// mark follows: ASCII, ideographs of the main block, kana without a voicing mark.
 bool is_inert(char32_t c) {
   return c < 0x80 || (c >= 0x4E00 && c <= 0x9FFF) || c == 0x3001 || c == 0x3002 ||
          (c >= 0x3041 && c <= 0x304A) || (c >= 0x306A && c <= 0x306F);
