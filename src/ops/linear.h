@@ -41,7 +41,7 @@ struct LinearBackwardData {
 template <typename T>
 class Linear {
  public:
-  // kTrain keeps a pointer to the master copy and packs it within each product
+  // kTrain keeps a pointer to the master copy and packs it within each product,
   // so that a training run holds no second copy. kInfer packs once and forgets it.
   enum Use { kInfer, kTrain };
 
