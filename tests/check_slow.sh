@@ -36,10 +36,11 @@ check_fuzz() {
 
 check_exports() {
   [ -x build/peers/bin/python ] || bash bench/peers/setup.sh
-  for pooling in mean first; do
+  for pooling in mean first first+pooler; do
     small_study "$work/export-$pooling"
     "$gantry" --quiet train --study "$work/export-$pooling" "${quick[@]}" ensemble.members=best ensemble.tfidf=false \
-      train.tuning=fixed model.precision=fp32 model.pooling=$pooling
+      train.tuning=fixed model.precision=fp32 \
+      model.pooling="${pooling%+pooler}" model.pooler="$([[ $pooling = *+pooler ]] && echo true || echo false)"
     "$gantry" --quiet model export --study "$work/export-$pooling" "$work/exported-$pooling"
     build/peers/bin/python tests/oracles/exported_logits.py "$work/exported-$pooling" "$gantry" \
       "$work/export-$pooling" corpora/bone-metastasis/hc.jsonl

@@ -10,22 +10,26 @@
 namespace gantry {
 namespace {
 
-// How to get Gantry's logits out of a folder with mean pooling, which no transformers class has.
-std::string mean_pooling_readme(const std::string& prefix) {
-  return "# A classifier tuned by Gantry\n\nMean pooling over all tokens, then one linear "
+// How to get Gantry's logits out of a folder with a pooling that no transformers class has: the
+// mean of all tokens, or the first token without the architecture's own pooler.
+std::string pooling_readme(const std::string& prefix, bool mean) {
+  return "# A classifier tuned by Gantry\n\nPooled tokens and one linear "
          "layer:\n\n"
          "```python\n"
          "import torch\nfrom safetensors.torch import load_file\nfrom transformers import "
          "AutoModel, AutoTokenizer\n"
          "folder = \".\"\n"
-         "model, tokenizer = AutoModel.from_pretrained(folder).eval(), "
+         "model, tokenizer = AutoModel.from_pretrained(folder, dtype=torch.float32).eval(), "
          "AutoTokenizer.from_pretrained(folder)\n"
          "head = load_file(f\"{folder}/model.safetensors\")\n"
          "x = tokenizer([" +
          nlohmann::json(prefix).dump() +
          " + text for text in texts], return_tensors=\"pt\", padding=True)\n"
          "h, m = model(**x).last_hidden_state, x[\"attention_mask\"][..., None]\n"
-         "logits = (h * m).sum(1) / m.sum(1) @ head[\"classifier.weight\"].T + "
+         "pooled = " +
+         std::string(mean ? "(h * m).sum(1) / m.sum(1)" : "h[:, 0]") +
+         "\n"
+         "logits = pooled @ head[\"classifier.weight\"].T + "
          "head[\"classifier.bias\"]\n"
          "```\n\nTexts longer than the model are read by Gantry in windows whose logits are "
          "pooled; do the same.\n";
@@ -66,11 +70,16 @@ ExportReport export_classifier(const std::filesystem::path& study_folder,
     copy_folder(run / "model" / members[m], to);
     auto config = nlohmann::json::parse(read_file(to / "config.json"));
     auto about = nlohmann::json::parse(read_file(to / "gantry.json"));
-    if (about.value("pooling", "mean") == "mean") {
-      report.opens_as = "AutoModel, with the ten lines of its README.md";
-      write_file_atomically(to / "README.md", mean_pooling_readme(about.value("prefix", "")));
+    const auto architectures = config.value("architectures", std::vector<std::string>{});
+    const bool sequence =
+        !architectures.empty() && architectures[0].ends_with("ForSequenceClassification");
+    if (sequence) {
+      report.opens_as = architectures[0];
     } else {
-      report.opens_as = config.value("architectures", std::vector<std::string>{"AutoModel"}).at(0);
+      report.opens_as = "AutoModel, with the ten lines of its README.md";
+      write_file_atomically(
+          to / "README.md",
+          pooling_readme(about.value("prefix", ""), about.value("pooling", "mean") == "mean"));
     }
   }
   if (members.size() > 1)

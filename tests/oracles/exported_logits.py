@@ -26,7 +26,7 @@ out = subprocess.run([program, "--quiet", "predict", "--study", study, reports, 
 answers = [json.loads(line) for line in out.splitlines()]
 tokenizer = AutoTokenizer.from_pretrained(folder)
 sequence = any(name.endswith("ForSequenceClassification") for name in config.get("architectures") or [])
-model = (AutoModelForSequenceClassification if sequence else AutoModel).from_pretrained(folder).eval()
+model = (AutoModelForSequenceClassification if sequence else AutoModel).from_pretrained(folder, dtype=torch.float32).eval()
 head = load_file(folder / "model.safetensors")
 largest, compared = 0.0, 0
 for answer in answers:
@@ -38,8 +38,8 @@ for answer in answers:
         if sequence:
             logits = model(**x).logits
         else:
-            mask = x["attention_mask"][..., None]
-            pooled = (model(**x).last_hidden_state * mask).sum(1) / mask.sum(1)
+            mask, hidden = x["attention_mask"][..., None], model(**x).last_hidden_state
+            pooled = hidden[:, 0] if about["pooling"] == "first" else (hidden * mask).sum(1) / mask.sum(1)
             logits = pooled @ head["classifier.weight"].T + head["classifier.bias"]
     expected = torch.softmax(logits[0].double() / predictor["temperature"], 0)
     got = torch.tensor([answer["probabilities"][label] for label in predictor["labels"]], dtype=torch.float64)
