@@ -1,9 +1,13 @@
 // Speed of the encoder on token-id files: fine-tuning and inference, as useful tokens a second and
 // as a share of the matrix ceiling.
 //
-//   encoder_bench train MODEL train.ids [steps=20] [batch=16] [precision=auto] [freeze=0] [pass=N]
-//   encoder_bench infer MODEL all.ids [precision=auto]
-// Both: [threads=N] [clock=cpu]
+//   encoder_bench train MODEL train.ids [steps=20] [batch=16] [precision=auto] [freeze=0]
+//   encoder_bench infer MODEL all.ids [precision=auto] [single=100]
+// train also: [curve=FILE].
+// curve: follows the product's schedule (rate 1e-4, 10 % warm-up, linear decay) from the first step
+// and writes a line for each: its loss, a tab, and the line numbers of its reports, so that a peer
+// can take the same steps. single: reports answered one at a time besides.
+// Both: [threads=N] [clock=cpu]; train: [pass=N] tokens a pass
 //
 // MODEL is a model folder, or "bert-base": 12 layers of 768 with random weights and 32,000 tokens.
 // A line of an .ids file is a label and the token ids of a report, special tokens included.
@@ -24,6 +28,7 @@
 #include "models/encoder.h"
 #include "ops/peak.h"
 #include "train/order.h"
+#include "train/schedule.h"
 #include "train/trainer.h"
 #include "weights/model_folder.h"
 
@@ -105,17 +110,25 @@ void train(const ModelFolder& model, const std::vector<Example>& examples, const
   std::printf("%s", trainer.memory_table().c_str());
   const double peak = matrix_peak(bf16);
   const std::vector<size_t> order = epoch_order(examples, 1, 0, s.batch_reports, false);
-  const int steps = number(options, "steps", 20), warmup = 3;
+  const bool with_curve = options.contains("curve");
+  std::ofstream curve(with_curve ? options.at("curve") : std::string("/dev/null"));
+  const int steps = number(options, "steps", 20), warmup = with_curve ? 0 : 3;
   int64_t tokens = 0;
   double seconds = 0, loss = 0;
   for (int i = 0; i < steps + warmup; ++i) {
     std::vector<const Example*> batch;
-    for (int k = 0; k < s.batch_reports; ++k)
-      batch.push_back(
-          &examples[order[static_cast<size_t>(i * s.batch_reports + k) % order.size()]]);
+    std::string lines;
+    for (int k = 0; k < s.batch_reports; ++k) {
+      const size_t line = order[static_cast<size_t>(i * s.batch_reports + k) % order.size()];
+      batch.push_back(&examples[line]);
+      lines += (k ? "," : "") + std::to_string(line);
+    }
+    const double factor =
+        with_curve ? rate_factor("linear", i + 1, std::max(1, steps / 10), steps + 1) : 0.5;
     const double begin = now();
-    const StepOutcome outcome = trainer.step(batch, 0.5, static_cast<uint64_t>(i));
+    const StepOutcome outcome = trainer.step(batch, factor, static_cast<uint64_t>(i));
     if (i < warmup) continue;
+    curve << outcome.loss << "\t[" << lines << "]\n";
     seconds += now() - begin;
     tokens += outcome.tokens;
     loss += outcome.loss / steps;
@@ -146,6 +159,15 @@ void infer(const fs::path& folder, const std::vector<Example>& examples, const O
       static_cast<double>(examples.size()) / seconds, static_cast<double>(tokens) / seconds,
       100 * flops / seconds / peak,
       classifier.info().precision == Precision::fp32 ? "fp32" : "bf16");
+  if (const int single = number(options, "single", 0)) {
+    const size_t stride = std::max<size_t>(1, examples.size() / static_cast<size_t>(single));
+    const double first = now();
+    size_t answered = 0;
+    for (size_t i = 0; i < examples.size(); i += stride, ++answered)
+      classifier.logits(std::span(examples).subspan(i, 1));
+    std::printf("  one at a time: %.1f reports/s (%zu reports)\n",
+                static_cast<double>(answered) / (now() - first), answered);
+  }
 }
 
 int run(int argc, char** argv) {

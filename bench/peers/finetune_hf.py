@@ -4,8 +4,9 @@ The whole model is trained (embeddings too) with fused AdamW, linear warm-up and
 are padded to their longest text. Reports useful (non-padding) tokens a second, the loss of every step, the peak
 resident memory and, where test texts are given, accuracy and macro F1.
 
-Input: JSON lines of {id, text, label}. An order file, JSON lines each holding one step's list of ids, makes two
-programs take the same steps, so that their loss curves can be laid over each other.
+Input: JSON lines of {id, text, label}, or the .ids file that encoder_bench reads. A curve file of encoder_bench (a line
+a step: its loss, a tab, the list of the step's records by line number) makes two programs take the same steps; the two
+loss curves are then printed beside each other.
 
 Example: finetune_hf.py MODEL train.jsonl --test test.jsonl --prefix "query: " --precision fp32 --sorted --out peer.json
 """
@@ -18,7 +19,7 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 
 class Classifier(torch.nn.Module):
@@ -43,6 +44,12 @@ class Classifier(torch.nn.Module):
             weight = mask.unsqueeze(-1).to(hidden.dtype)
             pooled = (hidden * weight).sum(1) / weight.sum(1)
         return self.head(self.dropout(pooled))
+
+
+def read_ids(path, vocabulary):
+    """An .ids file of encoder_bench: a label and token ids a line."""
+    rows = [[int(word) for word in line.split()] for line in open(path, encoding="utf-8")]
+    return [{"id": i, "label": r[0]} for i, r in enumerate(rows)], [[t % vocabulary for t in r[1:]] for r in rows]
 
 
 def read(path, tokenizer, prefix, limit):
@@ -107,7 +114,7 @@ def main():
     parser.add_argument("--pooling", choices=["mean", "first"], default="mean")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--sorted", action="store_true", help="group texts of like length into batches")
-    parser.add_argument("--order", help="JSON lines, one list of ids a step; replaces epochs and shuffling")
+    parser.add_argument("--curve", help="curve file of encoder_bench; replaces epochs and shuffling")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--steps", type=int, help="stop after so many steps (the schedule is unchanged)")
     parser.add_argument("--batch", type=int, default=16)
@@ -126,19 +133,24 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     random = np.random.default_rng(options.seed)
-    tokenizer = AutoTokenizer.from_pretrained(options.model)
-    records, encoded = read(options.train, tokenizer, options.prefix, options.max_tokens)
+    if options.train.endswith(".ids"):
+        config = AutoConfig.from_pretrained(options.model)
+        records, encoded = read_ids(options.train, config.vocab_size)
+        pad = config.pad_token_id
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(options.model)
+        records, encoded = read(options.train, tokenizer, options.prefix, options.max_tokens)
+        pad = tokenizer.pad_token_id
     classes = 1 + max(r["label"] for r in records)
     labels = torch.tensor([r["label"] for r in records])
-    pad = tokenizer.pad_token_id
     model = Classifier(options.model, classes, options.pooling, options.dropout, options.attention_dropout)
     if options.freeze_embeddings:
         for p in model.encoder.embeddings.parameters():
             p.requires_grad_(False)
 
-    if options.order:
-        number = {r["id"]: i for i, r in enumerate(records)}
-        plan = [[number[i] for i in json.loads(line)] for line in open(options.order, encoding="utf-8")]
+    if options.curve:
+        curve = [line.split("\t") for line in open(options.curve, encoding="utf-8")]
+        plan = [json.loads(lines) for _, lines in curve]
     else:
         lengths = [len(e) for e in encoded]
         plan = [b for _ in range(options.epochs)
@@ -183,6 +195,11 @@ def main():
         test_records, test_encoded = read(options.test, tokenizer, options.prefix, options.max_tokens)
         result["test"] = evaluate(model, test_records, test_encoded, pad, autocast, classes)
     json.dump(result, open(options.out, "w"))
+    if options.curve:
+        print("steps       mean loss of the other program   of this one")
+        for first in range(0, len(losses), 10):
+            other = np.mean([float(loss) for loss, _ in curve[first:first + 10]])
+            print(f"{first + 1:4}-{min(first + 10, len(losses)):4}   {other:10.4f}   {np.mean(losses[first:first + 10]):10.4f}")
     shown = {k: result[k] for k in ("steps", "useful_tokens_per_second", "peak_memory_bytes")}
     shown |= {k: result["test"][k] for k in ("n", "accuracy", "macro_f1")} if options.test else {}
     print(json.dumps(shown))
