@@ -1,0 +1,59 @@
+// Baselines and members that need no language model: from a text, ranked answers.
+//
+//   auto nearest = train_nearest_case(texts, answers);
+//   for (const RankedAnswer& a : nearest->rank(text, 5)) ...   // best first
+//
+// An answer is a string: a code, a group's name, a regimen. All rankers are deterministic.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/ngram_classifier.h"
+
+namespace gantry {
+
+struct RankedAnswer {
+  std::string answer;
+  double score = 0;     // higher is better. Probabilities that sum to one over all answers where
+                        // gives_probabilities() says so, else a similarity.
+  std::string because;  // what spoke for it: the nearest case's number, a code's matched words
+};
+
+class AnswerRanker {
+ public:
+  virtual ~AnswerRanker() = default;
+  // At most `most` answers, best first; ties by answer. Never empty.
+  virtual std::vector<RankedAnswer> rank(std::string_view text, size_t most) const = 0;
+  virtual bool gives_probabilities() const = 0;
+  virtual std::string name() const = 0;  // "majority", "TF-IDF + logistic regression", ...
+  // Binary form with a SHA-256 at its end; parse_ranker opens every kind.
+  virtual std::string serialize() const = 0;
+};
+
+// E0652 when it is cut short, damaged or of another version.
+std::unique_ptr<AnswerRanker> parse_ranker(std::string_view bytes);
+
+// The answers of training by their share.
+std::unique_ptr<AnswerRanker> train_majority(std::span<const std::string> answers);
+
+// TF-IDF + multinomial logistic regression over the answers of training (text/ngram_classifier.h).
+// Words of one and two beside characters of two to five. E0651 when fewer than two answers occur.
+struct NgramRankerOptions {
+  double c = 10;
+  bool balanced = false;
+};
+std::unique_ptr<AnswerRanker> train_ngram_ranker(std::span<const std::string> texts,
+                                                 std::span<const std::string> answers,
+                                                 const NgramRankerOptions& options = {});
+
+// The answer of the training case whose TF-IDF vector (words of one and two) has the highest
+// cosine; further answers follow by their nearest case.
+std::unique_ptr<AnswerRanker> train_nearest_case(std::span<const std::string> texts,
+                                                 std::span<const std::string> answers);
+
+}  // namespace gantry
