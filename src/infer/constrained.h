@@ -2,7 +2,7 @@
 // search along the list's token trie. Nothing outside the list can come out.
 //
 //   AnswerTrie codes = AnswerTrie::compile(model.tokenizer(), model.end_id(), list);
-//   for (const RankedAnswers& r : rank_answers(model, prompts, codes, {.beams = 8, .top = 5}))
+//   for (const ScoredAnswers& r : rank_answers(model, prompts, codes, {.beams = 8, .top = 5}))
 //     use(codes.answer(r.answers.front().index));
 //
 // Answers are ranked by the model's own log-probability of the whole answer (closed_set.h).
@@ -22,15 +22,15 @@
 
 namespace gantry {
 
-struct RankedAnswer {
+struct ScoredAnswer {
   int32_t index = 0;  // in the trie's list
   double log_probability = 0;
   double probability = 0;        // lower bound of the share of the list
   double probability_upper = 0;  // upper bound
 };
 
-struct RankedAnswers {
-  std::vector<RankedAnswer> answers;  // best first, at most settings.top
+struct ScoredAnswers {
+  std::vector<ScoredAnswer> answers;  // best first, at most settings.top
   double dropped = 0;  // upper bound of the list's probability mass on answers not followed
   bool exact = false;  // nothing was dropped
 };
@@ -43,7 +43,7 @@ struct RankSettings {
 };
 
 // One result a prompt, in order. Errors E0713 (see closed_set.h), E0714 (beams or top below 1).
-std::vector<RankedAnswers> rank_answers(LanguageModel& model,
+std::vector<ScoredAnswers> rank_answers(LanguageModel& model,
                                         std::span<const std::vector<int32_t>> prompts,
                                         const AnswerTrie& answers, const RankSettings& settings);
 
