@@ -80,8 +80,8 @@ class DecoderFolder {
   // Rows [begin, end).
   void read_rows_f32(std::string_view name, int64_t begin, int64_t end, std::span<float> out) const;
 
-  // SHA-256 over "<sha256 of file>  <file name>\n" of the weight files by name; of a single GGUF
-  // the same list with one line. What adapters and reports quote. Reads the files.
+  // SHA-256 over "<sha256 of file>  <file name>\n" of the safetensors files by name; of a GGUF file
+  // its own. What adapters and reports quote. Reads the files.
   std::string weights_hash() const;
   std::vector<std::filesystem::path> weight_files() const;
 
@@ -90,7 +90,7 @@ class DecoderFolder {
   void add_safetensors();
   void add_gguf();
 
-  std::filesystem::path path_, folder_;
+  std::filesystem::path path_, folder_, gguf_path_;
   DecoderConfig config_;
   ModelAbout about_;
   std::unique_ptr<GgufFile> gguf_;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "weights/config_reader.h"
 
 namespace gantry {
 namespace {
@@ -13,78 +14,8 @@ using nlohmann::json;
 const char* const kReads =
     "Gantry reads encoders of the architectures bert, roberta, camembert and xlm-roberta.";
 
-// Upper bounds far above any encoder, so that products of sizes cannot overflow.
-constexpr int64_t kMaxWidth = 1 << 17, kMaxLayers = 1 << 12, kMaxRows = 1 << 26;
-
-class ConfigReader {
- public:
-  ConfigReader(const json& config, std::string_view label) : config_(config), label_(label) {}
-
-  [[noreturn]] void refuse(const std::string& what) const {
-    throw Error("E0411", label_ + ": " + what,
-                "Take config.json from the place where the weights come from.");
-  }
-
-  [[noreturn]] void unread(const std::string& what) const {
-    throw Error("E0412", label_ + ": " + what, kReads);
-  }
-
-  // nullptr: not given (or null, as transformers writes what is not set).
-  const json* value(const char* key) const {
-    const auto found = config_.find(key);
-    return found == config_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  std::string text(const char* key, const std::string& fallback) const {
-    const json* found = value(key);
-    if (!found) return fallback;
-    if (!found->is_string()) refuse(std::string(key) + " is not a string");
-    return found->get<std::string>();
-  }
-
-  int64_t size(const char* key, int64_t low, int64_t high, int64_t fallback = -1) const {
-    const json* found = value(key);
-    if (!found && fallback < 0) refuse(std::string("no ") + key);
-    if (!found) return fallback;
-    if (!found->is_number_integer()) {
-      refuse(std::string(key) + " is " + shown(*found) + ", not a whole number");
-    }
-    const bool huge = found->is_number_unsigned() && found->get<uint64_t>() > uint64_t{1} << 40;
-    if (huge || found->get<int64_t>() < low || found->get<int64_t>() > high) {
-      refuse(std::string(key) + " is " + shown(*found) + ", not between " + std::to_string(low) +
-             " and " + std::to_string(high));
-    }
-    return found->get<int64_t>();
-  }
-
-  double number(const char* key, double low, double high, double fallback) const {
-    const json* found = value(key);
-    if (!found) return fallback;
-    if (!found->is_number()) refuse(std::string(key) + " is " + shown(*found) + ", not a number");
-    const double number = found->get<double>();
-    if (!(number >= low && number < high)) {
-      refuse(std::string(key) + " is " + shown(*found) + ", out of its range");
-    }
-    return number;
-  }
-
-  bool flag(const char* key) const {
-    const json* found = value(key);
-    if (found && !found->is_boolean()) refuse(std::string(key) + " is not true or false");
-    return found && found->get<bool>();
-  }
-
-  const std::string& label() const { return label_; }
-
-  static std::string shown(const json& value) {
-    const std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
-    return text.size() > 60 ? text.substr(0, 60) + "..." : text;
-  }
-
- private:
-  const json& config_;
-  std::string label_;
-};
+constexpr int64_t kMaxWidth = kMaxConfigWidth, kMaxLayers = kMaxConfigLayers,
+                  kMaxRows = kMaxConfigRows;
 
 std::string read_model_type(const ConfigReader& reader) {
   const std::string type = reader.text("model_type", "");
@@ -146,17 +77,8 @@ void refuse_other_architectures(const ConfigReader& reader) {
 }  // namespace
 
 EncoderConfig parse_encoder_config(std::string_view text, std::string_view label) {
-  json parsed;
-  try {
-    parsed = json::parse(text, [&](int depth, json::parse_event_t, json&) {
-      if (depth > 64) throw Error("E0411", std::string(label) + ": nested too deeply", kReads);
-      return true;
-    });
-  } catch (const json::exception&) {
-    throw Error("E0411", std::string(label) + ": not valid JSON",
-                "Take config.json from the place where the weights come from.");
-  }
-  const ConfigReader reader(parsed, label);
+  const json parsed = parse_config_json(text, label);
+  const ConfigReader reader(parsed, label, kReads);
   if (!parsed.is_object()) reader.refuse("not a JSON object");
 
   EncoderConfig config;

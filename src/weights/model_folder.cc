@@ -55,6 +55,8 @@ void require_encoder_folder(const fs::path& folder) {
               "files).");
 }
 
+}  // namespace
+
 std::string hash_of_files(const std::vector<fs::path>& files) {
   std::vector<std::pair<std::string, fs::path>> by_name;
   for (const fs::path& file : files) by_name.emplace_back(file.filename().string(), file);
@@ -63,8 +65,6 @@ std::string hash_of_files(const std::vector<fs::path>& files) {
   for (const auto& [name, file] : by_name) list += sha256_of_file(file) + "  " + name + "\n";
   return sha256_hex(list);
 }
-
-}  // namespace
 
 ModelAbout parse_model_about(std::string_view text, std::string_view label) {
   const auto refuse = [&](const std::string& what) {

@@ -88,6 +88,9 @@ class ModelFolder {
   std::map<std::string, std::string, std::less<>> stored_names_;  // canonical -> in the file
 };
 
+// SHA-256 over "<sha256 of file>  <file name>\n" of files by name.
+std::string hash_of_files(const std::vector<std::filesystem::path>& files);
+
 // A name as a checkpoint has it -> canonical: "bert.embeddings.LayerNorm.gamma" ->
 // "embeddings.LayerNorm.weight".
 std::string canonical_tensor_name(std::string_view stored);
