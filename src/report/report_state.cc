@@ -27,7 +27,7 @@ struct adl_serializer<gantry::ConfusionMatrix> {
 
 namespace gantry {
 
-#define GANTRY_FIELDS NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE
+#define GANTRY_FIELDS NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT  // absent in older files
 GANTRY_FIELDS(Estimate, value, lower, upper, n, count, method, defined, has_interval)
 GANTRY_FIELDS(RiskCoveragePoint, threshold, coverage, risk, answered, errors)
 GANTRY_FIELDS(ReliabilityBin, low, high, n, mean_probability, observed)
@@ -126,7 +126,44 @@ GANTRY_FIELDS(RestartCurve, restart, seed, best_epoch, chosen, tuned_on, trainin
 GANTRY_FIELDS(RecipeStep, name, accuracy, macro_f1)
 GANTRY_FIELDS(WeighedSpan, begin, end, weight)
 GANTRY_FIELDS(TestedCase, id, patient, source, date, original, model_text, truth, predicted,
-              probability, abstained, tokens, windows, baseline_predicted, weighed, fields)
+              probability, abstained, tokens, windows, baseline_predicted, weighed, fields, scores)
+GANTRY_FIELDS(Words, en, ja)
+namespace {
+// NaN marks "no point"; JSON has none.
+nlohmann::json numbers(const std::vector<double>& values) {
+  nlohmann::json out = nlohmann::json::array();
+  for (double v : values) out.push_back(std::isfinite(v) ? nlohmann::json(v) : nullptr);
+  return out;
+}
+std::vector<double> numbers(const nlohmann::json& json) {
+  std::vector<double> out;
+  for (const auto& v : json) out.push_back(v.is_null() ? std::nan("") : v.get<double>());
+  return out;
+}
+}  // namespace
+
+void to_json(nlohmann::json& j, const ChartSeries& s) {
+  j = {{"name", s.name},   {"x", numbers(s.x)},         {"y", numbers(s.y)},
+       {"texts", s.texts}, {"lower", numbers(s.lower)}, {"upper", numbers(s.upper)},
+       {"style", s.style}, {"strong", s.strong},        {"colour", s.colour}};
+}
+void from_json(const nlohmann::json& j, ChartSeries& s) {
+  j.at("name").get_to(s.name);
+  s.x = numbers(j.at("x"));
+  s.y = numbers(j.at("y"));
+  s.lower = numbers(j.at("lower"));
+  s.upper = numbers(j.at("upper"));
+  j.at("texts").get_to(s.texts);
+  j.at("style").get_to(s.style);
+  j.at("strong").get_to(s.strong);
+  j.at("colour").get_to(s.colour);
+}
+GANTRY_FIELDS(Chart, name, kind, caption, x_label, y_label, categories, columns, series, fixed_x,
+              fixed_y, x_low, x_high, y_low, y_high, has_reference, reference, log_x, wide, svg)
+GANTRY_FIELDS(Cell, kind, text, number, defined, estimate, decimals)
+GANTRY_FIELDS(ReportTable, name, caption, head, rows, folded)
+GANTRY_FIELDS(ReportParagraph, text, tone)
+GANTRY_FIELDS(ReportSection, name, title, paragraphs, tables, charts)
 GANTRY_FIELDS(FlowBox, text, kept_reports, kept_patients, dropped_reports, dropped_patients)
 GANTRY_FIELDS(SetBox, name, reports, patients, per_group, per_group_before)
 GANTRY_FIELDS(TestReport, study, task, title, title_ja, question, source, synthetic, data_note, run,
@@ -134,7 +171,7 @@ GANTRY_FIELDS(TestReport, study, task, title, title_ja, question, source, synthe
               split_method, split_proof, notes, classifiers, comparisons, restarts, recipe,
               recipe_cases, temperature, abstention, abstention_note, answered_accuracy, coverage,
               windowed_cases, cases, weighed_by, bootstrap_samples, training_seconds,
-              useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes, identity)
+              useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes, identity, sections)
 #undef GANTRY_FIELDS
 
 std::string report_state(const TestReport& report) {
@@ -149,6 +186,7 @@ TestReport read_report_state(std::string_view json, const std::string& file) {
     if (j.at("format").get<int>() != 1)
       throw Error("E0801", file + ": written by a later Gantry",
                   "Use that version, or run `gantry test` again.");
+    for (const char* field : {"run", "labels", "cases"}) j.at(field);
     return j.get<TestReport>();
   } catch (const nlohmann::json::exception& error) {
     throw Error("E0801", file + ": not a stored test (" + error.what() + ")",

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "report/report_section.h"
 #include "stats/abstention.h"
 #include "stats/evaluation.h"
 
@@ -67,6 +68,8 @@ struct TestedCase {
       baseline_predicted;  // one a baseline, in the order of `classifiers` behind the model
   std::vector<WeighedSpan> weighed;                         // failures only
   std::vector<std::pair<std::string, std::string>> fields;  // sex, age, modality, ...
+  // Other figures of this one case ("rouge1", "exact"), for paired comparisons of runs and arms.
+  std::vector<std::pair<std::string, double>> scores;
 };
 
 struct FlowBox {  // one step of the data-flow diagram
@@ -117,6 +120,11 @@ struct TestReport {
   int64_t peak_memory_bytes = 0;
   std::vector<std::pair<std::string, std::string>>
       identity;  // data hash, split hash, weights hash, ...
+
+  // Further parts of the report, in this order behind the results: a task's own figures. The
+  // classifier's parts (tables of groups, calibration, failures) are left out where `classifiers`
+  // is empty.
+  std::vector<ReportSection> sections;
 };
 
 }  // namespace gantry
