@@ -31,6 +31,8 @@ struct Code {
 std::string canonical_code(std::string_view text);
 // The code without its dot: "C7951".
 std::string undotted_code(std::string_view canonical);
+// Titles are fields of a tab-separated file: white space of any kind becomes one blank.
+std::string one_line_title(std::string_view text);
 // The first `characters` characters, the dot not counted, still canonical: ("C79.51", 4) ->
 // "C79.5".
 std::string shortened_code(std::string_view canonical, size_t characters);
@@ -69,40 +71,5 @@ class CodeList {
   std::vector<Code> codes_;  // by undotted code
   std::unordered_map<std::string, int32_t> row_;
 };
-
-// What a case's code is in an edition.
-enum class CodeStanding {
-  kBillable,     // as it is
-  kReplaced,     // by the replacement table
-  kSubdivided,   // in the edition, but not billable any more, and no replacement is given
-  kNotInSubset,  // billable in the whole list, outside the allowed ranges
-  kUnknown,      // not in the edition
-};
-const char* standing_words(CodeStanding standing);
-
-// Old code -> code to be used, with the reason: data (tasks/icd10cm-replaced.tsv), for codes that
-// were valid at a case's date and have been subdivided or retired since.
-class CodeReplacements {
- public:
-  // Lines "old<tab>new<tab>reason"; "#" begins a remark. E0343 with file and line.
-  static CodeReplacements parse(std::string_view tsv, const std::string& label);
-  struct Replacement {
-    std::string to, reason;
-  };
-  const Replacement* find(std::string_view canonical) const;
-
- private:
-  std::unordered_map<std::string, Replacement> to_;
-};
-
-struct ReadCode {
-  std::string code;  // the code to score by; "" when the case is left out of the score
-  CodeStanding standing = CodeStanding::kUnknown;
-  std::string words;  // for the list of cases: "C88.4 is subdivided in icd10cm-2026-04; read as
-                      // C88.40: ..."
-};
-// How a case's code is read. `whole` is the edition, `allowed` the subset of the task.
-ReadCode read_case_code(std::string_view code, const CodeList& whole, const CodeList& allowed,
-                        const CodeReplacements& replacements);
 
 }  // namespace gantry
