@@ -25,9 +25,10 @@ bool stands_alone(std::string_view text, size_t begin, size_t end) {
 }  // namespace
 
 AddedTokenFinder::AddedTokenFinder(const std::vector<AddedToken>& tokens, bool normalized,
-                                   const Normalizer* normalizer) {
+                                   const Normalizer* normalizer, bool specials) {
   for (const AddedToken& token : tokens) {
-    if (token.normalized != normalized) continue;
+    if (token.normalized != normalized || !token.in_text) continue;
+    if (token.special && !specials) continue;
     std::string content = token.content;
     if (normalized && normalizer) {
       AlignedText text = aligned(content, nullptr);
@@ -87,6 +88,8 @@ void TokenizerPipeline::finish() {
                    [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
   raw_added = AddedTokenFinder(added, false, nullptr);
   normalized_added = AddedTokenFinder(added, true, normalizer.get());
+  raw_plain = AddedTokenFinder(added, false, nullptr, false);
+  normalized_plain = AddedTokenFinder(added, true, normalizer.get(), false);
 }
 
 const AddedToken* TokenizerPipeline::added_token(int32_t id) const {

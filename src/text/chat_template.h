@@ -66,6 +66,7 @@ class ChatTemplate {
 
   std::string name_, about_;
   std::vector<std::string> markers_;              // all of them stand in a model's own template
+  std::vector<std::string> unless_;               // none of these does
   std::vector<std::string> specials_;             // written as tokens, never as text
   std::string begin_;                             // in front of everything
   std::string system_, user_, assistant_, open_;  // "{content}" is the turn's

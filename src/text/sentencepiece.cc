@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "text/bpe.h"
 #include "text/charsmap.h"
 #include "text/normalize.h"
 #include "text/protobuf_reader.h"
@@ -27,25 +26,8 @@ constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
               "Use another base model, or report the component's name.");
 }
 
-struct ModelPiece {
-  std::string text;
-  float score = 0;
-  SentencePieceKind kind = SentencePieceKind::kNormal;
-};
-
-// sentencepiece_model.proto, as far as encoding needs it. Defaults are the file format's.
-struct ModelProto {
-  enum Type : uint64_t { kUnigram = 1, kBpe = 2 };
-  std::vector<ModelPiece> pieces;
-  uint64_t type = kUnigram;
-  bool byte_fallback = false, suffix_space = false;
-  std::string bos = "<s>", eos = "</s>", pad = "<pad>";
-  std::string charsmap;
-  bool dummy_prefix = true, remove_extra_spaces = true, escape_spaces = true;
-};
-
-ModelPiece read_piece(std::string_view bytes, const std::string& where) {
-  ModelPiece piece;
+SentencePiecePiece read_piece(std::string_view bytes, const std::string& where) {
+  SentencePiecePiece piece;
   for (ProtobufReader reader(bytes, where); reader.next();) {
     if (reader.number() == 1) piece.text = reader.bytes();
     if (reader.number() == 2) piece.score = reader.float32();
@@ -60,7 +42,8 @@ ModelPiece read_piece(std::string_view bytes, const std::string& where) {
   return piece;
 }
 
-void read_trainer_spec(std::string_view bytes, const std::string& where, ModelProto& model) {
+void read_trainer_spec(std::string_view bytes, const std::string& where,
+                       SentencePieceModel& model) {
   for (ProtobufReader reader(bytes, where); reader.next();) {
     switch (reader.number()) {
       case 3:
@@ -87,7 +70,8 @@ void read_trainer_spec(std::string_view bytes, const std::string& where, ModelPr
   }
 }
 
-void read_normalizer_spec(std::string_view bytes, const std::string& where, ModelProto& model) {
+void read_normalizer_spec(std::string_view bytes, const std::string& where,
+                          SentencePieceModel& model) {
   for (ProtobufReader reader(bytes, where); reader.next();) {
     switch (reader.number()) {
       case 2:
@@ -108,31 +92,17 @@ void read_normalizer_spec(std::string_view bytes, const std::string& where, Mode
   }
 }
 
-ModelProto read_model(std::string_view bytes, const std::string& where) {
-  ModelProto model;
-  for (ProtobufReader reader(bytes, where); reader.next();) {
-    if (reader.number() == 1) model.pieces.push_back(read_piece(reader.bytes(), where));
-    if (reader.number() == 2) read_trainer_spec(reader.bytes(), where, model);
-    if (reader.number() == 3) read_normalizer_spec(reader.bytes(), where, model);
-  }
-  if (model.pieces.empty()) bad(where, "it holds no pieces");
-  if (model.suffix_space) unknown(where, "treat_whitespace_as_suffix");
-  if (model.type != ModelProto::kUnigram && model.type != ModelProto::kBpe)
-    unknown(where, "a SentencePiece model of type " + std::to_string(model.type));
-  return model;
-}
-
 // SentencePiece's normalizer.cc: the longest key of the charsmap at each place, user-defined pieces
 // untouched, runs of spaces as one, a space in front, spaces as U+2581.
 class SentencePieceNormalizer : public Normalizer {
  public:
-  explicit SentencePieceNormalizer(const ModelProto& model, const std::string& where)
+  explicit SentencePieceNormalizer(const SentencePieceModel& model, const std::string& where)
       : space_(model.escape_spaces ? kSpace : " "),
         dummy_prefix_(model.dummy_prefix),
         remove_extra_(model.remove_extra_spaces) {
     if (!model.charsmap.empty()) map_ = Charsmap::parse(model.charsmap, where);
     std::vector<DoubleArray::Key> defined;
-    for (const ModelPiece& piece : model.pieces)
+    for (const SentencePiecePiece& piece : model.pieces)
       if (piece.kind == SentencePieceKind::kUserDefined) defined.emplace_back(piece.text, 0);
     user_defined_ = DoubleArray::build(std::move(defined));
   }
@@ -193,7 +163,7 @@ class SentencePieceNormalizer : public Normalizer {
 };
 
 // Where the pieces of the file stand in the vocabulary.
-std::vector<int32_t> ids_of(const ModelProto& model, SentencePieceIds ids,
+std::vector<int32_t> ids_of(const SentencePieceModel& model, SentencePieceIds ids,
                             const std::string& where) {
   std::vector<int32_t> places(model.pieces.size());
   for (size_t i = 0; i < places.size(); ++i)
@@ -217,7 +187,7 @@ struct Tables {
   int32_t unk = -1;
 };
 
-Tables make_tables(const ModelProto& model, SentencePieceIds ids, const std::string& name) {
+Tables make_tables(const SentencePieceModel& model, SentencePieceIds ids, const std::string& name) {
   const std::vector<int32_t> places = ids_of(model, ids, name);
   Tables tables{Vocabulary(name), {}, {}, -1};
   for (size_t i = 0; i < places.size(); ++i) {
@@ -250,13 +220,23 @@ std::unique_ptr<const SubwordModel> unigram(Tables tables, bool byte_fallback) {
   return make_unigram(std::move(tables.vocabulary), std::move(scores), std::move(kinds), options);
 }
 
-DecoderPtr make_decoder(const ModelProto& model) {
+DecoderPtr make_decoder(const SentencePieceModel& model) {
   std::vector<DecoderPtr> steps;
   steps.push_back(make_replace_decoder(std::string(kSpace), " "));
   steps.push_back(make_byte_fallback_decoder());
   steps.push_back(make_fuse_decoder());
   if (model.dummy_prefix) steps.push_back(make_strip_decoder(" ", 1, 0));
   return make_decoder_sequence(std::move(steps));
+}
+
+// Control pieces (<s>, </s>): no text yields them, and they decode to nothing.
+void add_controls(TokenizerPipeline& pipeline, const SentencePieceModel& model) {
+  for (size_t i = 0; i < model.pieces.size(); ++i)
+    if (model.pieces[i].kind == SentencePieceKind::kControl)
+      pipeline.added.push_back({.id = static_cast<int32_t>(i),
+                                .content = model.pieces[i].text,
+                                .special = true,
+                                .in_text = false});
 }
 
 void add_xlmr_specials(TokenizerPipeline& pipeline) {
@@ -271,9 +251,22 @@ void add_xlmr_specials(TokenizerPipeline& pipeline) {
 
 }  // namespace
 
-TokenizerPipeline read_sentencepiece(std::string_view bytes, const std::string& name,
+SentencePieceModel read_sentencepiece_model(std::string_view bytes, const std::string& where) {
+  SentencePieceModel model;
+  for (ProtobufReader reader(bytes, where); reader.next();) {
+    if (reader.number() == 1) model.pieces.push_back(read_piece(reader.bytes(), where));
+    if (reader.number() == 2) read_trainer_spec(reader.bytes(), where, model);
+    if (reader.number() == 3) read_normalizer_spec(reader.bytes(), where, model);
+  }
+  if (model.pieces.empty()) bad(where, "it holds no pieces");
+  if (model.suffix_space) unknown(where, "treat_whitespace_as_suffix");
+  if (model.type != SentencePieceModel::kUnigram && model.type != SentencePieceModel::kBpe)
+    unknown(where, "a SentencePiece model of type " + std::to_string(model.type));
+  return model;
+}
+
+TokenizerPipeline make_sentencepiece(const SentencePieceModel& model, const std::string& name,
                                      SentencePieceIds ids, SentencePieceSpecials* specials) {
-  const ModelProto model = read_model(bytes, name);
   Tables tables = make_tables(model, ids, name);
   if (specials) {
     const auto id = [&](const std::string& piece) { return tables.vocabulary.id(piece); };
@@ -282,16 +275,24 @@ TokenizerPipeline read_sentencepiece(std::string_view bytes, const std::string& 
   TokenizerPipeline pipeline;
   pipeline.normalizer = std::make_unique<SentencePieceNormalizer>(model, name);
   pipeline.unk = tables.unk;
-  if (model.type == ModelProto::kUnigram)
+  if (model.type == SentencePieceModel::kUnigram)
     pipeline.model = unigram(std::move(tables), model.byte_fallback);
   else
     pipeline.model =
         make_sentencepiece_bpe(std::move(tables.vocabulary), std::move(tables.scores),
                                std::move(tables.kinds), tables.unk, model.byte_fallback);
   pipeline.decoder = make_decoder(model);
-  if (ids == SentencePieceIds::kXlmR) add_xlmr_specials(pipeline);
+  if (ids == SentencePieceIds::kXlmR)
+    add_xlmr_specials(pipeline);
+  else
+    add_controls(pipeline, model);
   pipeline.finish();
   return pipeline;
+}
+
+TokenizerPipeline read_sentencepiece(std::string_view bytes, const std::string& name,
+                                     SentencePieceIds ids, SentencePieceSpecials* specials) {
+  return make_sentencepiece(read_sentencepiece_model(bytes, name), name, ids, specials);
 }
 
 }  // namespace gantry

@@ -14,32 +14,38 @@ Tokenizer::Tokenizer(TokenizerPipeline pipeline)
 
 Tokenizer::~Tokenizer() = default;
 
-Encoding Tokenizer::encode(std::string_view utf8) const {
+Encoding Tokenizer::encode(std::string_view utf8) const { return encode_cut(utf8, true); }
+Encoding Tokenizer::encode_plain(std::string_view utf8) const { return encode_cut(utf8, false); }
+
+Encoding Tokenizer::encode_cut(std::string_view utf8, bool specials) const {
   if (utf8.size() >= UINT32_MAX / 4)
     throw Error("E0329", "a text of " + std::to_string(utf8.size()) + " bytes",
                 "A text to be tokenized must be under 1 GB: cut it.");
   Encoding encoding;
   AlignedText given = aligned(utf8, &encoding.replaced);
   Pieces pieces;
-  for (const Piece& part : pipeline_->raw_added.cut(given.text)) {
+  const TokenizerPipeline& p = *pipeline_;
+  const AddedTokenFinder& raw = specials ? p.raw_added : p.raw_plain;
+  const AddedTokenFinder& normalized = specials ? p.normalized_added : p.normalized_plain;
+  for (const Piece& part : raw.cut(given.text)) {
     AlignedText text;
     if (part.begin == 0 && part.end == given.text.size())
       text = std::move(given);
     else
       text.append(given, part.begin, part.end);
-    if (part.id < 0 && pipeline_->normalizer) pipeline_->normalizer->apply(text);
+    if (part.id < 0 && p.normalizer) p.normalizer->apply(text);
     const auto base = static_cast<uint32_t>(pieces.text.text.size());
     std::vector<Piece> parts =
         part.id >= 0 ? std::vector<Piece>{{0, static_cast<uint32_t>(text.text.size()), part.id}}
-                     : pipeline_->normalized_added.cut(text.text);
-    for (const Piece& p : parts) pieces.pieces.push_back({base + p.begin, base + p.end, p.id});
+                     : normalized.cut(text.text);
+    for (const Piece& q : parts) pieces.pieces.push_back({base + q.begin, base + q.end, q.id});
     if (base == 0)
       pieces.text = std::move(text);
     else
       pieces.text.append(text, 0, text.text.size());
   }
-  if (pipeline_->pre_tokenizer) pipeline_->pre_tokenizer->apply(pieces);
-  const std::vector<Token> tokens = pipeline_->model->encode(pieces);
+  if (p.pre_tokenizer) p.pre_tokenizer->apply(pieces);
+  const std::vector<Token> tokens = p.model->encode(pieces);
   encoding.ids.reserve(tokens.size());
   encoding.offsets.reserve(tokens.size());
   for (const Token& token : tokens) {

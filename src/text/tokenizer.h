@@ -55,6 +55,9 @@ class Tokenizer {
 
   // The text as ids. Ill-formed UTF-8 is read as U+FFFD and counted. Texts up to 4 GiB - 1 bytes.
   Encoding encode(std::string_view utf8) const;
+  // The same for a text that must not give commands: special tokens written out in it
+  // ("<|im_end|>") are read as the characters they are written in.
+  Encoding encode_plain(std::string_view utf8) const;
 
   // `ids` with the model's specials: BERT [CLS] x [SEP], RoBERTa and XLM-R <s> x </s>, ...
   std::vector<int32_t> with_specials(std::span<const int32_t> ids) const;
@@ -90,6 +93,7 @@ class Tokenizer {
   const std::string& description() const;
 
  private:
+  Encoding encode_cut(std::string_view utf8, bool specials) const;
   std::unique_ptr<const TokenizerPipeline> pipeline_;
 };
 

@@ -79,6 +79,7 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it
   bool rstrip = false;       // takes the white space behind it
   bool single_word = false;  // not within a word
+  bool in_text = true;       // off: a control token that no text ever yields
 };
 
 // Finds added tokens; leftmost, then longest.
@@ -86,8 +87,9 @@ class AddedTokenFinder {
  public:
   AddedTokenFinder() = default;
   // Of `tokens`, those whose `normalized` is as asked; content passes through `normalizer` then.
+  // Without `specials`, special tokens are left out.
   AddedTokenFinder(const std::vector<AddedToken>& tokens, bool normalized,
-                   const Normalizer* normalizer);
+                   const Normalizer* normalizer, bool specials = true);
   // The parts of `text`: added tokens and what stands between them.
   std::vector<Piece> cut(std::string_view text) const;
 
@@ -105,6 +107,7 @@ class AddedTokenFinder {
 struct TokenizerPipeline {
   std::vector<AddedToken> added;
   AddedTokenFinder raw_added, normalized_added;
+  AddedTokenFinder raw_plain, normalized_plain;       // the same without special tokens
   std::unique_ptr<const Normalizer> normalizer;       // may be null
   std::unique_ptr<const PreTokenizer> pre_tokenizer;  // may be null
   std::unique_ptr<const SubwordModel> model;

@@ -27,6 +27,7 @@
 namespace gantry {
 
 class DecoderFolder;
+struct DecoderAdapterAbout;
 struct PeftAdapter;
 
 // One prompt and its answer as token ids.
@@ -79,6 +80,7 @@ struct PairStepRecord {
   int32_t computed = 0;     // rows that were computed: what is shared is counted once
   int32_t labels = 0;
   float seconds = 0;
+  float percent_of_ceiling = 0;
 };
 
 struct PairEpochRecord {
@@ -127,15 +129,16 @@ class TunedView {
 // The larger, the better. Called after each epoch.
 using TuningMetric = std::function<double(const TunedView&)>;
 
-// The base's memory is held while the tuner lives; activations only while run() or score() work.
+// The base's memory is held while the tuner lives.
 class PairTuner {
  public:
   // `base` must outlive the constructor only. Plans the memory and refuses what does not fit before
-  // the weights are read. Errors: E0611 settings, E0612 a token out of range or a pair without an
-  // answer, E0613 no pairs, E0347 a pair that does not fit, E0601 not enough memory.
+  // the weights are read. piece_of: a token's text, for masked_sample(). Errors: E0611 settings,
+  // E0612 a token out of range or a pair without an answer, E0613 no pairs, E0347 a pair that does
+  // not fit, E0601 not enough memory.
   PairTuner(const DecoderFolder& base, PairTuneSettings settings, std::vector<Pair> training,
             std::vector<Pair> tuning, std::filesystem::path work_folder, ProgressSink sink = {},
-            TuningMetric metric = {});
+            TuningMetric metric = {}, std::function<std::string(int32_t)> piece_of = {});
   ~PairTuner();
   PairTuner(const PairTuner&) = delete;
   PairTuner& operator=(const PairTuner&) = delete;
@@ -144,9 +147,14 @@ class PairTuner {
   // writing a checkpoint.
   PairTuneResult run(int restart);
 
-  // The adapter of a finished restart's best epoch, as a PEFT folder with the tokenizer's hash and
-  // the base's name and hash beside it. Error E0615 when the restart is not finished.
+  // The adapter of a finished restart's best epoch, as a PEFT folder with the base's name and hash
+  // beside it (weights/decoder_adapter.h). Error E0615 when the restart is not finished; E0416 when
+  // the folder exists.
   void write_adapter(int restart, const std::filesystem::path& folder) const;
+  // The same with what `about` says of chat template, tokenizer and task; base_name and base_hash
+  // are filled in.
+  void write_adapter(int restart, const std::filesystem::path& folder,
+                     DecoderAdapterAbout about) const;
   PeftAdapter adapter(int restart) const;
 
   // Sums of the answers' log-probabilities by a finished restart, dropout off; restart -1: by the
@@ -154,7 +162,8 @@ class PairTuner {
   std::vector<double> score(int restart, std::span<const Pair> pairs);
 
   const std::vector<ShortenedPair>& shortened() const;
-  // The first training pair as text pieces with those that carry loss marked, one line a token.
+  // The first training pair, one line a token: its place, id, piece, and whether it carries loss.
+  // Told to the sink at the start of the first restart.
   std::string masked_sample() const;
   std::string memory_table() const;
   int64_t memory_bytes() const;
