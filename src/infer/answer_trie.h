@@ -9,8 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -27,10 +29,15 @@ class AnswerTrie {
     int32_t answer() const { return -1 - target; }
   };
 
-  // Errors: E0720 an empty list, an empty answer or the same answer twice; E0721 an answer that the
+  // Errors: E0765 an empty list, an empty answer or the same answer twice; E0766 an answer that the
   // tokenizer cannot spell (unknown token, or decoding does not give the answer back), or whose
   // spelling is that of another answer or holds the end token.
   static AnswerTrie compile(const Tokenizer& tokenizer, int32_t end_id,
+                            std::vector<std::string> answers);
+  // The same with a spelling of one's own, the end token last, as a chat template's answer() gives
+  // it. It is called by several threads.
+  using Spell = std::function<std::vector<int32_t>(std::string_view answer)>;
+  static AnswerTrie compile(const Tokenizer& tokenizer, const Spell& spell,
                             std::vector<std::string> answers);
 
   size_t size() const { return answers_.size(); }  // answers
@@ -40,6 +47,7 @@ class AnswerTrie {
   std::span<const int32_t> tokens(size_t index) const;
   int32_t end_id() const { return end_id_; }
 
+  size_t edges() const { return edges_.size(); }  // of all nodes, those of node 0 first
   int32_t nodes() const { return static_cast<int32_t>(first_edge_.size()) - 1; }
   std::span<const Edge> children(int32_t node) const {  // by token
     return {edges_.data() + first_edge_[static_cast<size_t>(node)],
@@ -51,6 +59,8 @@ class AnswerTrie {
   int64_t bytes() const;
 
  private:
+  void build(const std::vector<std::vector<int32_t>>& ids);
+
   std::vector<std::string> answers_;
   std::vector<int32_t> tokens_;       // of all answers
   std::vector<int64_t> token_begin_;  // [answers + 1]

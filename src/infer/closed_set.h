@@ -33,7 +33,7 @@ struct ClosedSetSettings {
   std::function<void(size_t done)> progress;
 };
 
-// One result a prompt, in order. Error E0713 (a prompt that does not leave room for the longest
+// One result a prompt, in order. Error E0763 (a prompt that does not leave room for the longest
 // answer in the context, is empty, or has an id outside the vocabulary).
 std::vector<ClosedSetScores> score_closed_set(LanguageModel& model,
                                               std::span<const std::vector<int32_t>> prompts,

@@ -42,7 +42,7 @@ struct RankSettings {
   std::function<void(size_t done)> progress;
 };
 
-// One result a prompt, in order. Errors E0713 (see closed_set.h), E0714 (beams or top below 1).
+// One result a prompt, in order. Errors E0763 (see closed_set.h), E0764 (beams or top below 1).
 std::vector<ScoredAnswers> rank_answers(LanguageModel& model,
                                         std::span<const std::vector<int32_t>> prompts,
                                         const AnswerTrie& answers, const RankSettings& settings);

@@ -47,8 +47,8 @@ using StreamCallback = std::function<bool(size_t prompt, std::string_view piece)
 // Called when prompt `prompt` is done; several prompts in any order.
 using DoneCallback = std::function<void(size_t prompt, const GenerationResult& result)>;
 
-// One result a prompt, in the order of the prompts. Errors E0713 (a prompt is empty, does not leave
-// room for one token in the context, or has an id outside the vocabulary), E0714 (settings that
+// One result a prompt, in the order of the prompts. Errors E0763 (a prompt is empty, does not leave
+// room for one token in the context, or has an id outside the vocabulary), E0764 (settings that
 // contradict each other).
 std::vector<GenerationResult> generate(LanguageModel& model,
                                        std::span<const std::vector<int32_t>> prompts,

@@ -26,9 +26,15 @@ namespace gantry {
 
 class DecoderInference;  // models/decoder_inference.h
 
+// A beginning that prompts share, computed and kept for the next call.
+struct KeptPrefix {
+  int32_t sequence = -1;
+  std::vector<int32_t> ids;
+};
+
 // How the matrices are held. kStored maps the file's own blocks; the others are converted at load.
 enum class WeightPrecision { kStored, kInt8, kBf16, kFp32 };
-WeightPrecision weight_precision_from(const std::string& name);  // Error E0710
+WeightPrecision weight_precision_from(const std::string& name);  // Error E0761
 const char* name_of(WeightPrecision precision);
 
 // What is multiplied with the matrices. kInt8 rounds each 32 values of a row to 8 bits with a scale
@@ -50,8 +56,8 @@ struct MemoryNeed {
   int64_t mapped = 0;           // the file's pages: shared, and given back under pressure
   int64_t converted = 0;        // weights copied into another precision, and the adapter
   int64_t cache_per_token = 0;  // keys and values of one token
-  int64_t cache = 0;            // of cache_tokens, or of one full context
-  int64_t work = 0;             // activations of one pass
+  int64_t cache = 0;  // of cache_tokens, or of 4,096 positions (the context, if that is less)
+  int64_t work = 0;   // activations of one pass
   int64_t total() const { return mapped + converted + cache + work; }
   std::string table() const;  // for people, one line each
 };
@@ -59,9 +65,8 @@ struct MemoryNeed {
 struct LanguageModelInfo {
   std::string name;
   DecoderConfig config;
-  std::string weights;       // "Q4_1 210 matrices, Q8_0 1, F32 61"
-  std::string weights_hash;  // SHA-256 of the base weights' files
-  std::string adapter;       // folder, "" = none
+  std::string weights;  // "Q4_1 210 matrices, Q8_0 1, F32 61"
+  std::string adapter;  // folder, "" = none
   int64_t parameters = 0;
   MemoryNeed need;
   std::string chat_template;  // as the model's files give it, "" = none
@@ -70,8 +75,8 @@ struct LanguageModelInfo {
 class LanguageModel {
  public:
   // `path`: a Hugging Face folder, a folder with one .gguf, or a .gguf file. Errors: those of
-  // weights/decoder_folder.h and weights/peft.h; E0711 it does not fit in memory (says what would);
-  // E0712 the tokenizer has ids that the model lacks.
+  // weights/decoder_folder.h and weights/peft.h; E0762 it does not fit in memory (says what would);
+  // E0434 an adapter of another base.
   static LanguageModel open(const std::filesystem::path& path,
                             const LanguageModelOptions& options = {});
   // The same sums without reading weights.
@@ -83,6 +88,7 @@ class LanguageModel {
   ~LanguageModel();
 
   const LanguageModelInfo& info() const;
+  std::string weights_hash() const;  // SHA-256 of the base weights' files; reads them
   const Tokenizer& tokenizer() const;
   int64_t context() const;  // longest prompt and answer together, in tokens
   // Ids that end an answer: eos of the config and of the tokenizer, and the template's end of turn
@@ -99,7 +105,9 @@ class LanguageModel {
   // Logits [ids.size(), vocabulary] of a text on its own; for checks and small texts.
   std::vector<float> logits(std::span<const int32_t> ids);
 
+  // For the calls of infer/: the forward pass, and the prompt beginning it keeps between calls.
   DecoderInference& engine();
+  KeptPrefix& kept_prefix();
 
  private:
   struct Impl;
