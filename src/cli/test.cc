@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/strings.h"
 #include "cli/study_verbs.h"
+#include "report/section_html.h"
 
 namespace gantry::cli {
 namespace {
@@ -16,9 +17,22 @@ std::string figure(const Estimate& e) {
   return text + ", n = " + with_commas(e.n);
 }
 
+// A table of a section as lines: the row's name, then its figures by column.
+std::string table_text(const ReportTable& table) {
+  std::string text = table.caption.en + "\n";
+  for (const auto& row : table.rows) {
+    text += "  " + cell_text(row[0]);
+    for (size_t c = 1; c < row.size(); ++c)
+      text += (c == 1 ? ": " : "; ") + table.head[c].en + " " + cell_text(row[c]);
+    text += "\n";
+  }
+  return text;
+}
+
 std::string summary(const TestOutcome& outcome) {
   const TestReport& report = outcome.report;
   std::string text;
+  for (const auto& line : report.first_lines) text += line.text.en + "\n";
   for (const auto& classifier : report.classifiers) {
     const auto& e = classifier.evaluation;
     text += classifier.name + "\n  accuracy " + figure(e.accuracy) + "; macro F1 " +
@@ -33,6 +47,11 @@ std::string summary(const TestOutcome& outcome) {
   for (const auto& c : report.comparisons)
     if (c.macro_f1_difference.defined && c.macro_f1_difference.value < 0)
       text += "THE MODEL LOSES to " + c.baseline + " in macro F1 on this test set.\n";
+  for (const auto& section : report.sections)
+    for (const auto& table : section.tables)
+      if (table.name == "code_figures" || table.name == "text_figures" ||
+          table.name == "text_fields")
+        text += table_text(table);
   if (report.synthetic)
     text += "All reports are SYNTHETIC: these figures say nothing about a hospital.\n";
   if (report.looks > 1)

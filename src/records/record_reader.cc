@@ -5,28 +5,43 @@
 
 #include "base/error.h"
 #include "base/strings.h"
+#include "records/case_lists.h"
 #include "records/json_text.h"
 #include "text/normalize.h"
 
 namespace gantry {
 namespace {
 
-constexpr size_t kRoles = 9;
+constexpr size_t kTextRoles = 9;  // those with a field of Record
+constexpr size_t kRoles = 13;
 constexpr std::array<const char*, kRoles> kRoleNames = {
-    "id", "patient", "source", "date", "label", "text", "indication", "findings", "diagnosis"};
-enum Role : size_t { kId, kPatient, kSource, kDate, kLabel, kText };  // then the sections
+    "id",       "patient",   "source",    "date",  "label", "text",  "indication",
+    "findings", "diagnosis", "diagnoses", "plans", "code",  "answer"};
+enum Role : size_t {
+  kId,
+  kPatient,
+  kSource,
+  kDate,
+  kLabel,
+  kText,  // then the sections
+  kDiagnoses = kTextRoles,
+  kPlans,
+  kCode,
+  kAnswer
+};
 
 const std::vector<std::string>& names_of(const ColumnMap& map, size_t role) {
   const std::array<const std::vector<std::string>*, kRoles> lists = {
-      &map.id,   &map.patient,    &map.source,   &map.date,     &map.label,
-      &map.text, &map.indication, &map.findings, &map.diagnosis};
+      &map.id,    &map.patient,    &map.source,   &map.date,      &map.label,
+      &map.text,  &map.indication, &map.findings, &map.diagnosis, &map.diagnoses,
+      &map.plans, &map.code,       &map.answer};
   return *lists[role];
 }
 
 std::string& field_of(Record& r, size_t role) {
-  const std::array<std::string*, kRoles> fields = {&r.id,         &r.patient,  &r.source,
-                                                   &r.date,       &r.label,    &r.text,
-                                                   &r.indication, &r.findings, &r.diagnosis};
+  const std::array<std::string*, kTextRoles> fields = {&r.id,         &r.patient,  &r.source,
+                                                       &r.date,       &r.label,    &r.text,
+                                                       &r.indication, &r.findings, &r.diagnosis};
   return *fields[role];
 }
 
@@ -100,6 +115,8 @@ struct RecordReader::State {
                              : "no column for '" + std::string(kRoleNames[role]) + "'";
   }
   void take_fields(const Row& row);
+  bool take_lists(const Row& row);  // false: set aside
+  void add_field(std::string_view key, std::string_view json);
   bool check_label();
   bool check();  // false: set aside
 };
@@ -146,11 +163,14 @@ void RecordReader::State::require_columns(const ColumnMap& map) const {
   if (rows->about().format == RowFormat::jsonl) return;  // told row by row
   for (size_t role = 0; role < kRoles; ++role) {
     const auto& wanted = names_of(map, role);
-    bool needed = wanted.size() == 1 || (role == kId && options.needs_id);
+    bool needed = (role < kTextRoles && wanted.size() == 1) || (role == kId && options.needs_id);
     if (needed && !wanted.empty() && column[role] < 0) missing_column(wanted, kRoleNames[role]);
   }
-  bool text = std::any_of(column.begin() + kText, column.end(), [](int c) { return c >= 0; });
-  if (!text && options.needs_text) missing_column(map.text, "text");
+  bool text = std::any_of(column.begin() + kText, column.begin() + kDiagnoses + 1,
+                          [](int c) { return c >= 0; });
+  if (!text && options.needs_text)
+    missing_column(map.diagnoses.empty() ? map.text : map.diagnoses,
+                   map.diagnoses.empty() ? "text" : "diagnoses");
 }
 
 bool RecordReader::State::set_aside(const char* code, std::string reason) {
@@ -192,6 +212,44 @@ void RecordReader::State::take_fields(const Row& row) {
   record.fields_json.push_back('}');
 }
 
+void RecordReader::State::add_field(std::string_view key, std::string_view json) {
+  record.fields_json.pop_back();  // the closing brace
+  if (record.fields_json.size() > 1) record.fields_json.push_back(',');
+  append_json_string(key, record.fields_json);
+  record.fields_json += ':';
+  record.fields_json += json;
+  record.fields_json.push_back('}');
+}
+
+// The lists of a case, checked, under their own names whatever the file calls them.
+bool RecordReader::State::take_lists(const Row& row) {
+  auto value_of = [&](size_t role) {
+    return column[role] < 0 ? std::string_view() : trim_wide(row.values[column[role]]);
+  };
+  std::string wrong;
+  if (candidates[kDiagnoses].empty() && candidates[kPlans].empty() && candidates[kCode].empty() &&
+      candidates[kAnswer].empty())
+    return true;
+  std::vector<DiagnosisRecord> diagnoses = read_diagnoses(value_of(kDiagnoses), wrong);
+  if (!wrong.empty()) return set_aside("bad_diagnoses", column_name(kDiagnoses) + ": " + wrong);
+  if (diagnoses.empty() && !trim_wide(record.text).empty())
+    diagnoses.push_back({std::string(trim_wide(record.text)), ""});
+  if (diagnoses.size() == 1 && diagnoses[0].code.empty()) diagnoses[0].code = value_of(kCode);
+  std::vector<PlanRecord> plans = read_plans(value_of(kPlans), wrong);
+  if (!wrong.empty()) return set_aside("bad_plans", column_name(kPlans) + ": " + wrong);
+  if (record.text.empty())
+    for (const DiagnosisRecord& one : diagnoses)
+      record.text += (record.text.empty() ? "" : "\n") + one.text;
+  if (!diagnoses.empty()) add_field(kDiagnosesField, diagnoses_json(diagnoses));
+  if (!plans.empty()) add_field(kPlansField, plans_json(plans));
+  if (std::string_view answer = value_of(kAnswer); !answer.empty()) {
+    std::string quoted;
+    append_json_string(answer, quoted);
+    add_field(kAnswerField, quoted);
+  }
+  return true;
+}
+
 bool RecordReader::State::check_label() {
   std::string& label = record.label;
   if (label.empty()) return true;
@@ -218,10 +276,13 @@ bool RecordReader::State::check() {
     record.id = "line " + std::to_string(record.line);
   }
   bool text = false;
-  for (size_t role = kText; role < kRoles; ++role)
+  for (size_t role = kText; role < kTextRoles; ++role)
     text = text || !trim_wide(field_of(record, role)).empty();
   if (!text && options.needs_text)
-    return set_aside("missing_text", column_name(kText) + " is empty");
+    return set_aside(
+        "missing_text",
+        column_name(column[kText] < 0 && column[kDiagnoses] >= 0 ? kDiagnoses : kText) +
+            " is empty");
   if (!record.date.empty()) {
     std::string date = parse_date(record.date);
     if (date.empty())
@@ -260,7 +321,7 @@ RowReader::Next RecordReader::next() {
   if (found != RowReader::Next::row) return found;
   const Row& row = s.rows->row();
   if (row.names != s.names) s.settle_columns(row.names);
-  for (size_t role = 0; role < kRoles; ++role) {
+  for (size_t role = 0; role < kTextRoles; ++role) {
     std::string& field = field_of(s.record, role);
     int column = s.column[role];
     if (column < 0)
@@ -272,7 +333,7 @@ RowReader::Next RecordReader::next() {
   s.record.line = row.line;
   s.record.hash.clear();
   s.take_fields(row);
-  return s.check() ? RowReader::Next::row : RowReader::Next::rejected;
+  return s.take_lists(row) && s.check() ? RowReader::Next::row : RowReader::Next::rejected;
 }
 
 Record& RecordReader::record() { return state_->record; }

@@ -21,6 +21,10 @@ struct ColumnMap {
   std::vector<std::string> id, patient, source, date, label;
   std::vector<std::string> text;                             // the whole report
   std::vector<std::string> indication, findings, diagnosis;  // or its sections apart
+  // Of cases: a list of diagnosis records (their texts become the record's text), a list of plans,
+  // the code of the one diagnosis where it has a column of its own, the free-text reference answer.
+  // Kept in fields_json under the names of records/case_lists.h.
+  std::vector<std::string> diagnoses, plans, code, answer;
 
   // The names hospitals use; the corpora's own (report_id, patient_id, exam_date, report, label)
   // come first.

@@ -56,6 +56,13 @@ struct WeighedSpan {
   double weight = 0;
 };
 
+// A case of the training set whose text is like this one's.
+struct Neighbour {
+  std::string id, source, text;
+  int label = -1;
+  double similarity = 0;  // cosine of the TF-IDF vectors of what the baseline reads
+};
+
 struct TestedCase {
   std::string id, patient, source, date;
   std::string original;    // whole report
@@ -70,6 +77,35 @@ struct TestedCase {
   std::vector<std::pair<std::string, std::string>> fields;  // sex, age, modality, ...
   // Other figures of this one case ("rouge1", "exact"), for paired comparisons of runs and arms.
   std::vector<std::pair<std::string, double>> scores;
+  std::vector<Neighbour> neighbours;  // failures only, the nearest first
+};
+
+// A person's readings of the test set, in the order of `cases`.
+struct ReaderReadings {
+  std::string reader;
+  std::vector<int> label;       // -1: not read; never filled in
+  std::vector<double> seconds;  // -1: not timed
+};
+
+// The non-inferiority margin as it stood in study.toml when a verb first saw it.
+struct MarginDeclaration {
+  double margin = 0;
+  std::string at;     // UTC, ISO 8601
+  int64_t looks = 0;  // times the test set had been opened by then
+};
+
+// A clinician's grade of one answer.
+struct Rating {
+  std::string rater, item, arm;  // item: the case
+  int grade = 0;                 // index into the scale
+  std::string comment;
+};
+struct Ratings {
+  std::vector<std::string> scale;   // worst first
+  std::vector<uint8_t> acceptable;  // one a grade
+  std::vector<Rating> ratings;
+  int64_t items = 0;               // cases on the sheet, where it is known; else those rated
+  std::vector<std::string> notes;  // rows set aside, grades missing, ...
 };
 
 struct FlowBox {  // one step of the data-flow diagram
@@ -110,6 +146,7 @@ struct TestReport {
   AbstentionThreshold abstention;  // chosen on the tuning cases
   std::string abstention_note;
   Estimate answered_accuracy, coverage;  // of the test cases above the threshold
+  Estimate right_and_answered;           // of all test cases: abstentions count as not right
   int64_t windowed_cases = 0;            // longer than the model: read in windows, none cut
 
   std::vector<TestedCase> cases;
@@ -121,10 +158,22 @@ struct TestReport {
   std::vector<std::pair<std::string, std::string>>
       identity;  // data hash, split hash, weights hash, ...
 
+  // How an answer is made, exactly: input, prompt, decoding. Shown and used by the checklists.
+  std::vector<std::pair<std::string, std::string>> answering;
+  // The test set answered again: how many further times, and how many answers then differed.
+  int64_t repeats = 0, repeats_differing = 0;
+
+  std::vector<ReaderReadings> readers;
+  std::vector<std::string> reader_notes;   // what was set aside
+  std::vector<MarginDeclaration> margins;  // oldest first; empty: none declared
+  Ratings ratings;
+
   // Further parts of the report, in this order behind the results: a task's own figures. The
   // classifier's parts (tables of groups, calibration, failures) are left out where `classifiers`
   // is empty.
   std::vector<ReportSection> sections;
+  // What a reader must see first, above all figures: a model that does not beat a baseline.
+  std::vector<ReportParagraph> first_lines;
 };
 
 }  // namespace gantry

@@ -3,8 +3,10 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "records/case_lists.h"
 #include "study/case_making.h"
 #include "study/data_folder.h"
+#include "study/study_codes.h"
 #include "text/block_tfidf.h"
 #include "text/clauses.h"
 #include "text/normalize.h"
@@ -75,6 +77,7 @@ struct CaseMaker::State {
   SectionTable table;
   std::optional<FocusPattern> focus;
   std::optional<Wording> wording;
+  std::shared_ptr<const StudyCodes> codes;  // where codes are asked for
 };
 
 CaseMaker::CaseMaker(const Settings& settings)
@@ -82,6 +85,7 @@ CaseMaker::CaseMaker(const Settings& settings)
   if (!settings.focus.pattern.empty()) state_->focus.emplace(settings.focus.pattern);
   if (!settings.sections.wording.empty())
     state_->wording.emplace(Wording::load(data_file("tasks/" + settings.sections.wording)));
+  if (settings.study.asks("codes")) state_->codes = open_study_codes(settings);
 }
 CaseMaker::~CaseMaker() = default;
 
@@ -108,8 +112,29 @@ Case CaseMaker::make(OpenReport& report) const {
   out.hash = record.hash;
   out.fields_json = record.fields_json;
   out.original = report.whole();
-  write_text(report, out);
+  if (settings.cohort.diagnoses != "any" || settings.cohort.plan != "any" ||
+      settings.study.answers != std::vector<std::string>{"closed-set"})
+    take_lists(record, out);
+  if (out.dropped.empty()) write_text(report, out);
   return out;
+}
+
+void CaseMaker::take_lists(const Record& record, Case& out) const {
+  const CaseLists lists = case_lists(record);
+  out.free_text = lists.answer;
+  if (lists.diagnoses.size() != 1) {
+    if (state_->settings.cohort.diagnoses != "one") return;
+    out.dropped_at = "diagnoses";
+    out.dropped = lists.diagnoses.empty()
+                      ? "no diagnosis record"
+                      : std::to_string(lists.diagnoses.size()) + " diagnosis records";
+    return;
+  }
+  out.code_given = lists.diagnoses[0].code;
+  if (!state_->codes || out.code_given.empty()) return;
+  ReadCode read = state_->codes->read(out.code_given, lists.diagnoses[0].text);
+  out.code = std::move(read.code);
+  if (read.standing != CodeStanding::kAllowed) out.code_note = std::move(read.words);
 }
 
 void CaseMaker::write_text(OpenReport& report, Case& out) const {

@@ -18,6 +18,7 @@
 #include "study/sampling.h"
 #include "study/split.h"
 #include "study/split_file.h"
+#include "study/study_codes.h"
 
 namespace gantry {
 namespace {
@@ -145,6 +146,8 @@ std::string hash_of_deciding_settings(const Settings& settings, bool wants_unlab
   std::string tables = sha256_of_file(data_file("tasks/headings.toml"));
   if (!settings.sections.wording.empty())
     tables += sha256_of_file(data_file("tasks/" + settings.sections.wording));
+  if (settings.study.asks("codes")) tables += open_study_codes(settings)->hash();
+  for (const std::string& kind : settings.study.answers) tables += "+" + kind;
   return sha256_hex(settings_hash(settings, sections) + std::to_string(settings.train.folds) +
                     (wants_unlabelled ? "+unlabelled" : "") + tables);
 }
@@ -362,6 +365,7 @@ void check_for_training(const Cases& cases, const Settings& settings) {
                   "Change [split] in study.toml, or import more labelled reports.");
   std::string missing;
   const auto& training = cases.sets.at("training");
+  if (!settings.study.asks("closed-set")) return;
   for (size_t i = 0; i < settings.labels.values.size(); ++i) {
     const std::string& value = settings.labels.values[i];
     auto at = training.per_label.find(value);

@@ -45,8 +45,12 @@ struct Case {
   std::vector<std::string> sections;  // bodies of settings.sections.use, in order, as they came
   std::vector<std::string> missing_sections;  // wanted but not found
   bool whole_text_used = false;               // because a required section is missing
-  std::string answer;                         // the label as in the data, or the free text; "" none
+  std::string answer;                         // the label as in the data; "" none
   int label = -1;                             // index into settings.labels.values, or -1
+  std::string code_given;                     // reference code as in the data; "" none
+  std::string code;       // ... as the study's list reads it; "" none, or not in the list
+  std::string code_note;  // how it was read, where that is not as it stands
+  std::string free_text;  // reference answer in free text; "" none
   CaseSet set = CaseSet::kNone;
   int fold = -1;                 // of training + tuning, 0 ... folds-1
   double sampling_fraction = 1;  // share of this case's group in its set that was kept
@@ -106,7 +110,8 @@ class CaseMaker {
  public:
   explicit CaseMaker(const Settings& settings);
   ~CaseMaker();
-  // `dropped_at` is "sections" or "text" when settings.sections.missing is "set-aside" and a
+  // `dropped_at` is "diagnoses" when the study's cases have one diagnosis record and this one has
+  // not, "sections" or "text" when settings.sections.missing is "set-aside" and a
   // required section is missing, or when no text is left, and `dropped` says so; such a case cannot
   // be answered.
   Case make(const Record& record) const;
@@ -117,6 +122,7 @@ class CaseMaker {
 
  private:
   struct State;
+  void take_lists(const Record& record, Case& out) const;
   void write_text(OpenReport& report, Case& out) const;
   void write_ngram_texts(OpenReport& report, Case& out) const;
   std::string part_of(OpenReport& report, const std::string& part, const Case& item,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/strings.h"
+#include "records/case_lists.h"
 #include "text/normalize.h"
 
 namespace gantry {
@@ -107,6 +108,12 @@ std::vector<FlowStep> CohortRules::steps() const {
       text += (text.empty() ? "" : "; ") + f.column + " not: " + listed(f.values);
     add("fields", text);
   }
+  if (rules.diagnoses == "one") add("diagnoses", "one diagnosis record");
+  if (rules.plan == "one-primary") {
+    add("plan", "has a plan");
+    add("primary_plan", "a plan is marked as the primary one");
+    add("one_primary_plan", "one plan only is the primary one");
+  }
   if (!any_.empty() || !all_.empty() || !none_.empty()) {
     std::string text;
     if (!any_.empty()) text = "holds " + std::string(any_.size() > 1 ? "one of: " : "");
@@ -121,9 +128,18 @@ std::vector<FlowStep> CohortRules::steps() const {
     add("sections", "sections found: " + listed(settings_.sections.required));
   add("text", "text of " + std::to_string(std::max<int64_t>(1, rules.min_characters)) +
                   " characters or more");
-  add("label", settings_.labels.values.empty()
-                   ? "has a reference answer"
-                   : "has a reference label (" + listed(settings_.labels.values) + ")");
+  const Settings::Study& study = settings_.study;
+  if (study.answers == std::vector<std::string>{"codes"}) {
+    add("code", "code in " + settings_.codes.list +
+                    (settings_.codes.ranges.empty() ? "" : " (" + settings_.codes.ranges + ")"));
+    add("label", "has a reference code");
+  } else if (study.answers == std::vector<std::string>{"closed-set"}) {
+    add("label", settings_.labels.values.empty()
+                     ? "has a reference answer"
+                     : "has a reference label (" + listed(settings_.labels.values) + ")");
+  } else {
+    add("label", "has a reference answer");
+  }
   if (rules.per_patient != "all") add("per_patient", rules.per_patient + " report of each patient");
   return out;
 }
@@ -174,9 +190,36 @@ std::optional<Drop> CohortRules::judge_keywords(OpenReport& report) const {
   return std::nullopt;
 }
 
+// One diagnosis record and one clear primary plan, as published (docs/tasks.md). The reasons are
+// steps of their own, so that each is counted.
+std::optional<Drop> CohortRules::judge_lists(const Record& record) const {
+  const Settings::Cohort& rules = settings_.cohort;
+  if (rules.diagnoses == "any" && rules.plan == "any") return std::nullopt;
+  const CaseLists lists = case_lists(record);
+  if (rules.diagnoses == "one" && lists.diagnoses.size() != 1)
+    return Drop{"diagnoses",
+                lists.diagnoses.empty()
+                    ? "no diagnosis record"
+                    : "several diagnosis records (" + std::to_string(lists.diagnoses.size()) + ")"};
+  if (rules.plan != "one-primary") return std::nullopt;
+  if (lists.plans.empty()) return Drop{"plan", "no plan"};
+  if (lists.plans.size() == 1 && !lists.plans[0].primary) return std::nullopt;
+  const auto primary = std::count_if(lists.plans.begin(), lists.plans.end(),
+                                     [](const PlanRecord& plan) { return plan.primary == true; });
+  if (primary == 0)
+    return Drop{"primary_plan", lists.plans.size() == 1
+                                    ? "its only plan is not the primary one"
+                                    : std::to_string(lists.plans.size()) + " plans, none primary"};
+  if (primary > 1)
+    return Drop{"one_primary_plan", std::to_string(primary) + " of " +
+                                        std::to_string(lists.plans.size()) + " plans are primary"};
+  return std::nullopt;
+}
+
 std::optional<Drop> CohortRules::judge(OpenReport& report) const {
   if (auto drop = judge_date(report.record())) return drop;
   if (auto drop = judge_fields(report.record())) return drop;
+  if (auto drop = judge_lists(report.record())) return drop;
   return judge_keywords(report);
 }
 
@@ -185,11 +228,28 @@ std::optional<Drop> CohortRules::judge(const Case& made) const {
   size_t characters = characters_without_white(made.text);
   if (static_cast<int64_t>(characters) < settings_.cohort.min_characters)
     return Drop{"text", std::to_string(characters) + " characters of text"};
-  if (made.answer.empty()) return Drop{"label", "no label"};
-  if (!settings_.labels.values.empty() && made.label < 0)
-    return Drop{"label",
-                "label '" + made.answer + "' is none of: " + listed(settings_.labels.values)};
-  return std::nullopt;
+  return judge_answers(made);
+}
+
+std::optional<Drop> CohortRules::judge_answers(const Case& made) const {
+  const Settings::Study& study = settings_.study;
+  const bool one_question = study.answers.size() == 1;
+  if (study.asks("closed-set")) {
+    if (made.answer.empty()) {
+      if (one_question) return Drop{"label", "no label"};
+    } else if (settings_.labels.values.empty() || made.label >= 0) {
+      return std::nullopt;
+    } else if (one_question) {
+      return Drop{"label",
+                  "label '" + made.answer + "' is none of: " + listed(settings_.labels.values)};
+    }
+  }
+  if (study.asks("codes")) {
+    if (!made.code.empty()) return std::nullopt;
+    if (one_question && !made.code_given.empty()) return Drop{"code", made.code_note};
+  }
+  if (study.asks("text") && !made.free_text.empty()) return std::nullopt;
+  return Drop{"label", one_question && study.asks("codes") ? "no code" : "no answer"};
 }
 
 void CohortRules::choose_per_patient(std::vector<Case>& cases) const {

@@ -25,9 +25,11 @@ class CohortRules {
   // The steps that are switched on, in order, with what they say in the diagram.
   std::vector<FlowStep> steps() const;
 
-  // The rules that look at the record and its report: date, fields, keywords. Thread-safe.
+  // The rules that look at the record and its report: date, fields, diagnosis records and plans,
+  // keywords. Thread-safe.
   std::optional<Drop> judge(OpenReport& report) const;
-  // The rules that look at the case made of it: sections, length, label. "label" is the last one.
+  // The rules that look at the case made of it: sections, length, reference answer. "label", no
+  // answer to any of the study's questions, is the last one.
   std::optional<Drop> judge(const Case& made) const;
   // One report a patient: sets `dropped_at` and `dropped` of the others.
   void choose_per_patient(std::vector<Case>& cases) const;
@@ -44,7 +46,9 @@ class CohortRules {
   static std::vector<Filter> folded(const std::vector<FieldFilter>& filters);
   std::optional<Drop> judge_date(const Record& record) const;
   std::optional<Drop> judge_fields(const Record& record) const;
+  std::optional<Drop> judge_lists(const Record& record) const;
   std::optional<Drop> judge_keywords(OpenReport& report) const;
+  std::optional<Drop> judge_answers(const Case& made) const;
 
   Settings settings_;
   std::vector<std::string> any_, all_, none_;  // folded keywords

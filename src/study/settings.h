@@ -45,13 +45,19 @@ struct Settings {
     std::string task = "bone-metastasis";  // or "task.toml" in the study's folder
     bool synthetic = false;                // the data are made up: said on every page of the report
     std::string data_note;                 // what the data are, for the report's readers
+    // What is asked of a case: "closed-set" (labels.values), "codes" (codes.list), "text". One
+    // question of each kind at most; the task file sets it by [task] answers.
+    std::vector<std::string> answers = {"closed-set"};
+    bool asks(std::string_view kind) const;
   } study;
 
   // Which column of the data holds what: candidates, the first one present wins; empty: none.
   struct Columns {
     std::vector<std::string> id, patient, source, date, label, text;
     std::vector<std::string> indication, findings, diagnosis;
-    std::string encoding = "auto";  // of imported files
+    std::vector<std::string> diagnoses, plans;  // lists of {text, icd10} and {text, primary}
+    std::vector<std::string> code, answer;      // reference code and free text
+    std::string encoding = "auto";              // of imported files
   } columns;
 
   // The groups of a closed set, in the order of the model's outputs.
@@ -60,6 +66,32 @@ struct Settings {
     std::vector<std::string> names;     // in English, one a value
     std::vector<std::string> names_ja;  // in Japanese, one a value or none
   } labels;
+
+  // The codes that may be answered.
+  struct Codes {
+    std::string list;                               // as in `gantry codes list`
+    std::string ranges = "C00-D49";                 // of it; "": the whole list
+    bool billable_only = true;                      // leaves of the edition
+    std::string replaced = "icd10cm-replaced.tsv";  // data file: a case's old code read as
+    int64_t ranked = 5;                             // codes an answer holds
+  } codes;
+
+  // How a free-text answer is read into fields, where it is a radiotherapy regimen.
+  struct Regimen {
+    std::string terms;  // data file of its words; "": the text has no fields
+  } regimen;
+
+  // What a language model is told. A template may hold {text}, the case's text, and {NAME}, the
+  // column of that name. The instruction comes first and is the same for every case; the question
+  // of each kind of answer comes behind the case.
+  struct Prompt {
+    std::string chat = "auto";  // | "none" | a template's name (text/chat_template.h)
+    std::string instruction;
+    std::string record = "{text}";
+    std::string closed_set, codes, text;  // the questions
+    std::string too_long = "refuse";      // | "shorten": a case that does not fit the context
+    int64_t examples = 4;                 // of the few-shot arm of a test; 0: no such arm
+  } prompt;
 
   struct Sections {
     std::vector<std::string> use = {"whole"};  // in the order of the model's text; "whole": all
@@ -82,6 +114,8 @@ struct Settings {
     std::vector<std::string> keyword_sections = {"whole"};
     std::string from, to;  // YYYY-MM-DD, inclusive; "": open
     std::vector<FieldFilter> where, where_not;
+    std::string diagnoses = "any";    // | "one": diagnosis records a case has
+    std::string plan = "any";         // | "one-primary": exactly one plan is the primary one
     int64_t min_characters = 1;       // of the model's text, white space not counted
     std::string per_patient = "all";  // | "first" | "last"
   } cohort;
@@ -115,12 +149,18 @@ struct Settings {
     std::string window_pooling = "mean";         // | "max": of the windows' logits
     std::string pooling = "auto";                // | "mean" | "first": auto is what the base names
     bool pooler = false;                         // the architecture's own dense + tanh
+    std::string base_weights =
+        "auto";                   // | "fp32" | "bf16" | "int8" | "nf4": a decoder's frozen weights
+    int64_t answer_tokens = 160;  // most tokens of a free-text answer
+    int64_t beams = 4;            // of a free-text answer; 1: greedy
+    int64_t code_beams = 8;       // of the search over the code list
   } model;
 
   struct Lora {
     int64_t rank = 0;  // 0: full fine-tuning
     double alpha = 16, dropout = 0;
-    std::vector<std::string> targets = {"query", "value"};
+    bool rslora = false;                          // scale alpha / sqrt(rank)
+    std::vector<std::string> targets = {"auto"};  // encoders: query, value; decoders: all seven
   } lora;
 
   struct Train {
@@ -148,6 +188,9 @@ struct Settings {
     std::string averaging = "none";  // | "ema" | "last_epochs"
     double ema_decay = 0.99;
     int64_t averaged_epochs = 3;
+    std::string adapters = "one";  // | "each": one adapter for all questions, or one for each
+    int64_t step_tokens = 0;       // a decoder's step, in tokens; 0: train.batch_reports cases
+    bool recompute = false;        // a decoder's activations are computed again in backward
   } train;
 
   // Continued masked-language pretraining on the study's own reports before the restarts.
@@ -178,7 +221,15 @@ struct Settings {
     int64_t seed = 1;
     double confidence = 0.95;
     std::string interval = "wilson";  // | "clopper-pearson": of proportions
+    double margin = 0;                // of non-inferiority to readers; 0: none declared
+    int64_t repeats = 1;              // times the test set is answered again
+    bool robustness = false;          // also answer the test set changed in known ways
   } test;
+
+  struct Ratings {  // clinicians' grades of answers, worst first
+    std::vector<std::string> scale = {"not acceptable", "acceptable with changes", "acceptable"};
+    std::vector<std::string> acceptable = {"acceptable with changes", "acceptable"};
+  } ratings;
 
   struct Predict {
     double error_rate = 0.02;             // among answers given; above it the model abstains

@@ -36,6 +36,25 @@ void check_labels(const Settings::Labels& labels) {
   same_length(labels.names_ja, "labels.names_ja");
 }
 
+// What is asked, and what each kind of question needs.
+void check_answers(const Settings& settings) {
+  const auto& answers = settings.study.answers;
+  std::set<std::string> seen;
+  for (const std::string& kind : answers) {
+    if (kind != "closed-set" && kind != "codes" && kind != "text")
+      wrong("study.answers names '" + kind + "'", "Give closed-set, codes or text.");
+    if (!seen.insert(kind).second)
+      wrong("study.answers names '" + kind + "' twice", "Ask one question of each kind.");
+  }
+  if (answers.empty()) wrong("study.answers is empty", "Give closed-set, codes or text.");
+  if (settings.study.asks("codes") && settings.codes.list.empty())
+    wrong("codes are asked for and codes.list is empty",
+          "Name a code list (`gantry codes list`), such as icd10cm-2026-04.");
+  if (settings.prompt.record.find("{text}") == std::string::npos)
+    wrong("prompt.record does not hold {text}",
+          "Put {text} where the case's text belongs; without it the model would not see the case.");
+}
+
 void check_parts(const char* key, const std::vector<std::string>& parts, const Settings& settings) {
   for (const std::string& part : parts) {
     size_t dot = part.find('.');
@@ -102,10 +121,25 @@ void check_sampling(const Settings::Sampling& sampling, const Settings::Labels& 
               "Name the groups as labels.values does.");
 }
 
+void check_ratings(const Settings::Ratings& r) {
+  const std::set<std::string> grades(r.scale.begin(), r.scale.end());
+  if (r.scale.size() < 2 || grades.size() != r.scale.size())
+    wrong("ratings.scale needs two grades or more, each once", "Name the grades, the worst first.");
+  for (const auto& grade : r.acceptable)
+    if (!grades.count(grade))
+      wrong("ratings.acceptable: '" + grade + "' is not in ratings.scale",
+            "Name grades of the scale.");
+}
+
 }  // namespace
+
+bool Settings::Study::asks(std::string_view kind) const {
+  return std::find(answers.begin(), answers.end(), kind) != answers.end();
+}
 
 void check_settings(const Settings& settings) {
   check_labels(settings.labels);
+  check_answers(settings);
   check_sections(settings.sections);
   check_window("the cohort's window", settings.cohort.from, settings.cohort.to);
   check_split(settings.split);
@@ -120,6 +154,7 @@ void check_settings(const Settings& settings) {
           "Let neighbouring windows share fewer tokens than a window holds.");
   if (settings.model.pooler && settings.model.pooling == "mean")
     wrong("model.pooler needs model.pooling = \"first\"", "Change one of the two.");
+  check_ratings(settings.ratings);
   check_parts("sections.use", settings.sections.use, settings);
   check_parts("tfidf.blocks", settings.tfidf.blocks, settings);
   check_parts("tfidf.baseline", settings.tfidf.baseline, settings);

@@ -15,6 +15,9 @@ const SettingSection kSections[] = {
     {"study", "What the study is."},
     {"columns", "Which column of the imported files holds what. Each is a list of candidates; the first that the file has is used. Names are compared without regard to case, width and surrounding space. All other columns are kept."},
     {"labels", "The groups, in the order of the model's outputs."},
+    {"codes", "The code list of a task whose answers are codes."},
+    {"regimen", "How a free-text answer is read into fields."},
+    {"prompt", "What a language model is told. `{text}` stands for the case's text, `{NAME}` for the column of that name."},
     {"sections", "Which part of the report the model reads."},
     {"focus", "What the question is about."},
     {"cohort", "Which reports belong to the study. Every rule prints how many reports and patients it keeps and drops."},
@@ -27,6 +30,7 @@ const SettingSection kSections[] = {
     {"ensemble", "What answers: one model or several."},
     {"tfidf", "The TF-IDF + logistic regression: the baseline beside every model, and a member of the ensemble on request."},
     {"test", "Intervals of the figures."},
+    {"ratings", "Clinicians' grades of answers (`gantry ratings`)."},
     {"predict", "Answers for new reports."},
     {"machine", "The machine."},
 };
@@ -38,6 +42,8 @@ const SettingRow kRows[] = {
     {"study.synthetic", AT(study.synthetic), "", kAny, kAny, true, "The reports are synthetic: said on every page of the report."},
     {"study.data_note", AT(study.data_note), "", kAny, kAny, true, "What the data are, in a sentence for the report's readers."},
 
+    {"study.answers", AT(study.answers), "", kAny, kAny, false, "What is asked of a case: `closed-set` (one of `labels.values`), `codes` (of `codes.list`), `text` (free text); one question of each kind at most. The task sets it."},
+
     {"columns.id", AT(columns.id), "", kAny, kAny, true, "The report's number, unique within its source."},
     {"columns.patient", AT(columns.patient), "", kAny, kAny, true, "The patient's number. Without one every report counts as its own patient, which is said."},
     {"columns.source", AT(columns.source), "", kAny, kAny, true, "The hospital or department. Without one it is the stem of the file's name."},
@@ -47,11 +53,32 @@ const SettingRow kRows[] = {
     {"columns.indication", AT(columns.indication), "", kAny, kAny, true, "The clinical indication, where sections come apart."},
     {"columns.findings", AT(columns.findings), "", kAny, kAny, true, "The findings, where sections come apart."},
     {"columns.diagnosis", AT(columns.diagnosis), "", kAny, kAny, true, "The diagnosis (impression), where sections come apart."},
+    {"columns.diagnoses", AT(columns.diagnoses), "", kAny, kAny, false, "Diagnosis records of a case: a list of `{text, icd10}` (in a CSV as JSON), or a plain text, which is one record. Their texts are the case's text."},
+    {"columns.plans", AT(columns.plans), "", kAny, kAny, false, "Plans of a case: a list of `{text, primary}`, or a plain text. For the cohort's rules only: no model ever reads them."},
+    {"columns.code", AT(columns.code), "", kAny, kAny, false, "Reference code of the diagnosis, where it has a column of its own."},
+    {"columns.answer", AT(columns.answer), "", kAny, kAny, false, "Reference answer in free text."},
     {"columns.encoding", AT(columns.encoding), "", kAny, kAny, false, "Character encoding of imported files: UTF-8, UTF-16, CP932, EUC-JP or ISO-2022-JP; `auto` detects it and says what it found."},
 
     {"labels.values", AT(labels.values), "", kAny, kAny, true, "The groups as they stand in the data. Imported rows with another label are set aside."},
     {"labels.names", AT(labels.names), "", kAny, kAny, true, "Their names, one a value."},
     {"labels.names_ja", AT(labels.names_ja), "", kAny, kAny, true, "Their names in Japanese, one a value, or none."},
+
+    {"codes.list", AT(codes.list), "", kAny, kAny, false, "The edition of codes: a name that `gantry codes list` shows."},
+    {"codes.ranges", AT(codes.ranges), "", kAny, kAny, false, "Which of its codes may be answered, such as `C00-D49` or `C00-D49,L91.0`; empty: all."},
+    {"codes.billable_only", AT(codes.billable_only), "", kAny, kAny, false, "Only codes that the edition does not subdivide further."},
+    {"codes.replaced", AT(codes.replaced), "", kAny, kAny, false, "Data file (`tasks/`) that says how a case's code is read which the edition has subdivided or retired. A code it does not name is left out of the score and listed."},
+    {"codes.ranked", AT(codes.ranked), "", 1, 100, false, "Codes of an answer, best first."},
+
+    {"regimen.terms", AT(regimen.terms), "", kAny, kAny, false, "Data file (`tasks/`) of the words of a radiotherapy regimen: answers are read into intent, technique, site, doses and so on, compared field by field and checked. Empty: the text has no fields."},
+
+    {"prompt.chat", AT(prompt.chat), "", kAny, kAny, false, "Chat template around the prompt: its name, `none`, or `auto`, which is what the base model was made for."},
+    {"prompt.instruction", AT(prompt.instruction), "", kAny, kAny, false, "What stands before every case."},
+    {"prompt.record", AT(prompt.record), "", kAny, kAny, false, "The case."},
+    {"prompt.closed_set", AT(prompt.closed_set), "", kAny, kAny, false, "The question for one of the groups."},
+    {"prompt.codes", AT(prompt.codes), "", kAny, kAny, false, "The question for a code."},
+    {"prompt.text", AT(prompt.text), "", kAny, kAny, false, "The question for a free text."},
+    {"prompt.too_long", AT(prompt.too_long), "refuse|shorten", kAny, kAny, false, "A case that does not fit the model's context: it is refused and listed, or its text is shortened in the middle, which is counted and listed."},
+    {"prompt.examples", AT(prompt.examples), "", 0, 64, false, "Training cases shown to the untuned base in the few-shot arm of a test; 0: no such arm."},
 
     {"sections.use", AT(sections.use), "", kAny, kAny, true, "The sections the model reads, in this order: kinds of the heading table (`indication`, `findings`, `diagnosis`, ...) or `whole` for all of the report."},
     {"sections.tags", AT(sections.tags), "", kAny, kAny, true, "A short text put before each used section, one a section, or none."},
@@ -71,6 +98,8 @@ const SettingRow kRows[] = {
     {"cohort.to", AT(cohort.to), "YYYY-MM-DD", kAny, kAny, false, "Last date of examination, included."},
     {"cohort.where", AT(cohort.where), "", kAny, kAny, false, "Keep reports whose columns hold one of the values: `{ modality = [\"CT\", \"MRI\"] }`. Names and values are compared after NFKC and case folding."},
     {"cohort.where_not", AT(cohort.where_not), "", kAny, kAny, false, "Drop reports whose columns hold one of the values."},
+    {"cohort.diagnoses", AT(cohort.diagnoses), "any|one", kAny, kAny, false, "How many diagnosis records a case has. `one`: cases with several or none are dropped."},
+    {"cohort.plan", AT(cohort.plan), "any|one-primary", kAny, kAny, false, "`one-primary`: cases without a clear primary plan are dropped: no plan, none or several marked as primary. A single plan that says neither is the primary one."},
     {"cohort.min_characters", AT(cohort.min_characters), "", 0, kMany, false, "Fewest characters of the text the model reads, white space not counted."},
     {"cohort.per_patient", AT(cohort.per_patient), "all|first|last", kAny, kAny, true, "Which reports of a patient are kept, by date."},
 
@@ -110,10 +139,16 @@ const SettingRow kRows[] = {
     {"model.pooling", AT(model.pooling), "auto|mean|first", kAny, kAny, false, "How a window's tokens become one vector; `auto`: as the base model was made for."},
     {"model.pooler", AT(model.pooler), "", kAny, kAny, false, "Use the architecture's own pooler (with `pooling = \"first\"`)."},
 
-    {"lora.rank", AT(lora.rank), "", 0, 1024, false, "Rank of the adapters; 0: full fine-tuning."},
+    {"model.base_weights", AT(model.base_weights), "auto|fp32|bf16|int8|nf4", kAny, kAny, false, "How a decoder's frozen weights are held; `auto`: bf16."},
+    {"model.answer_tokens", AT(model.answer_tokens), "", 1, 1e6, false, "Most tokens of a free-text answer; one that does not end by then is marked."},
+    {"model.beams", AT(model.beams), "", 1, 64, false, "Beams of the search for a free-text answer; 1: greedy."},
+    {"model.code_beams", AT(model.code_beams), "", 1, 1024, false, "Beams of the search over the code list."},
+
+    {"lora.rank", AT(lora.rank), "", 0, 1024, false, "Rank of the adapters; 0: full fine-tuning (encoders only)."},
     {"lora.alpha", AT(lora.alpha), "", 0, kMany, false, "Scale: the update is multiplied by alpha / rank."},
     {"lora.dropout", AT(lora.dropout), "", 0, 0.9, false, "Dropout before the adapters."},
-    {"lora.targets", AT(lora.targets), "", kAny, kAny, false, "Adapted projections, of: query, key, value, attention.output.dense, intermediate.dense, output.dense."},
+    {"lora.targets", AT(lora.targets), "", kAny, kAny, false, "Adapted projections. Encoders: query, key, value, attention.output.dense, intermediate.dense, output.dense. Decoders: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj. `auto`: query and value, or all seven."},
+    {"lora.rslora", AT(lora.rslora), "", kAny, kAny, false, "Decoders: the update is multiplied by alpha / sqrt(rank)."},
 
     {"train.runs", AT(train.runs), "", 1, 1000, true, "Restarts with different seeds; the best on the tuning set is kept, the spread is shown."},
     {"train.seed", AT(train.seed), "", 0, kMany, false, "Seed of the first restart."},
@@ -145,6 +180,10 @@ const SettingRow kRows[] = {
     {"train.ema_decay", AT(train.ema_decay), "", 0, 0.999999, false, "Decay a step of `averaging = \"ema\"`."},
     {"train.averaged_epochs", AT(train.averaged_epochs), "", 1, 10000, false, "Epochs of `averaging = \"last_epochs\"`."},
 
+    {"train.adapters", AT(train.adapters), "one|each", kAny, kAny, false, "Decoders, where several things are asked: one adapter for all questions, or one for each."},
+    {"train.step_tokens", AT(train.step_tokens), "", 0, kMany, false, "Decoders: tokens a step; 0: `batch_reports` cases with all their questions."},
+    {"train.recompute", AT(train.recompute), "", kAny, kAny, false, "Decoders: activations are computed again in backward, which takes less memory and more time."},
+
     {"pretrain.passes", AT(pretrain.passes), "", 0, 10000, false, "Passes over the reports; 0: off."},
     {"pretrain.rate", AT(pretrain.rate), "", 0, 10, false, "Rate after the warm-up."},
     {"pretrain.mask_share", AT(pretrain.mask_share), "", 0.01, 0.9, false, "Share of the tokens to be guessed."},
@@ -165,6 +204,12 @@ const SettingRow kRows[] = {
     {"test.seed", AT(test.seed), "", 0, kMany, false, "Their seed."},
     {"test.confidence", AT(test.confidence), "", 0.5, 0.9999, false, "Confidence of the intervals."},
     {"test.interval", AT(test.interval), "wilson|clopper-pearson", kAny, kAny, false, "Interval of proportions."},
+    {"test.margin", AT(test.margin), "", 0, 1, false, "Non-inferiority margin: how much lower than a reader's the model's accuracy may be. 0: none is declared. The date on which it is first seen is kept, and every change of it is shown in the report."},
+    {"test.repeats", AT(test.repeats), "", 0, 100, false, "How many further times the test set is answered, to count answers that differ."},
+    {"test.robustness", AT(test.robustness), "", kAny, kAny, false, "Also answer the test set with its texts changed in known ways (widths, line breaks, order of sections, typing errors)."},
+
+    {"ratings.scale", AT(ratings.scale), "", kAny, kAny, false, "Grades that clinicians give to answers, the worst first."},
+    {"ratings.acceptable", AT(ratings.acceptable), "", kAny, kAny, false, "Those of the grades that count as acceptable."},
 
     {"predict.error_rate", AT(predict.error_rate), "", 0, 1, true, "Highest error rate wanted among answers that are given; less sure reports are marked `abstain`."},
     {"predict.abstention", AT(predict.abstention), "observed|upper-bound", kAny, kAny, false, "What is held to that rate on the tuning set: the observed error rate, or its upper confidence bound."},

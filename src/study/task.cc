@@ -44,12 +44,23 @@ std::string text_in(const toml::table& table, const char* key, const std::string
               "Give a text.");
 }
 
-Answers answers_from(const std::string& word, const std::string& file) {
-  if (word.empty() || word == "closed-set") return Answers::kClosedSet;
-  if (word == "codes") return Answers::kCodes;
-  if (word == "text") return Answers::kText;
-  throw Error("E0503", file + ", task.answers: \"" + word + "\" is not among its words",
-              "Give \"closed-set\", \"codes\" or \"text\".");
+// One word, or a list of them.
+std::vector<std::string> answers_in(const toml::table& table, const std::string& file) {
+  const toml::node* node = table.get("answers");
+  if (node == nullptr) return {"closed-set"};
+  std::vector<std::string> words;
+  if (const toml::array* list = node->as_array()) {
+    for (const toml::node& one : *list) words.push_back(one.value_or(std::string()));
+  } else {
+    words.push_back(node->value_or(std::string()));
+  }
+  for (const std::string& word : words)
+    if (word != "closed-set" && word != "codes" && word != "text")
+      throw Error("E0503",
+                  file + ", line " + std::to_string(node->source().begin.line) +
+                      ", task.answers: \"" + word + "\" is not among its words",
+                  "Give \"closed-set\", \"codes\" or \"text\", or a list of them.");
+  return words;
 }
 
 }  // namespace
@@ -78,8 +89,7 @@ Task load_task(const std::string& name, Settings& settings) {
   const toml::table* about = whole["task"].as_table();
   if (about == nullptr)
     throw Error("E0507", file + ": no table [task]", "Give it a title and the kind of answers.");
-  const std::vector<std::string> known = {"title",  "title_ja", "question",
-                                          "source", "answers",  "code_list"};
+  const std::vector<std::string> known = {"title", "title_ja", "question", "source", "answers"};
   for (auto&& [key, node] : *about) {
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
     std::string near = nearest_word(key.str(), known);
@@ -93,9 +103,8 @@ Task load_task(const std::string& name, Settings& settings) {
   task.title_ja = text_in(*about, "title_ja", file);
   task.question = text_in(*about, "question", file);
   task.source = text_in(*about, "source", file);
-  task.code_list = text_in(*about, "code_list", file);
-  task.answers = answers_from(text_in(*about, "answers", file), file);
-  if (task.answers == Answers::kClosedSet && settings.labels.values.empty())
+  settings.study.answers = answers_in(*about, file);
+  if (settings.study.asks("closed-set") && settings.labels.values.empty())
     throw Error("E0507", file + ": answers are a closed set and [labels] names none",
                 "Give labels.values.");
   return task;

@@ -13,20 +13,17 @@
 
 namespace gantry {
 
-enum class Answers { kClosedSet, kCodes, kText };
-
 struct Task {
   std::string name;   // "bone-metastasis"
   std::string title;  // "Bone metastasis in radiology reports"
   std::string title_ja;
   std::string question;  // one sentence, for the report
   std::string source;    // the published study that the defaults follow, or ""
-  Answers answers = Answers::kClosedSet;
-  std::string code_list;  // of kCodes: a data file
   std::filesystem::path file;
 };
 
-// Reads the task file and lays its defaults over `settings`. `name` is a task of the program
+// Reads the task file and lays its defaults over `settings`; [task] answers, a word or a list of
+// them, becomes settings.study.answers. `name` is a task of the program
 // ("bone-metastasis"), or the path of a task file. Errors E0507 (no such task, naming the nearest
 // and the known ones), and those of read_settings_file.
 Task load_task(const std::string& name, Settings& settings);

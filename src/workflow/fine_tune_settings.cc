@@ -56,6 +56,7 @@ FineTuneSettings fine_tune_settings(const Settings& s, const ModelFolder& base,
   out.lora.alpha = s.lora.alpha;
   out.lora.dropout = s.lora.dropout;
   out.lora.targets = s.lora.targets;
+  if (out.lora.targets == std::vector<std::string>{"auto"}) out.lora.targets = {"query", "value"};
   out.seed = static_cast<uint64_t>(s.train.seed);
   return out;
 }

@@ -35,7 +35,11 @@ ColumnMap column_map(const Settings& settings) {
           .text = c.text,
           .indication = c.indication,
           .findings = c.findings,
-          .diagnosis = c.diagnosis};
+          .diagnosis = c.diagnosis,
+          .diagnoses = c.diagnoses,
+          .plans = c.plans,
+          .code = c.code,
+          .answer = c.answer};
 }
 
 IntakeReport intake(const Study& study, const std::vector<std::filesystem::path>& files,
@@ -51,19 +55,22 @@ IntakeReport intake(const Study& study, const std::vector<std::filesystem::path>
   auto store = Store::open(study.records_path());
   report.import = import_files(*store, files, column_map(settings), record_options, progress);
 
+  const bool reports = settings.columns.diagnoses.empty();  // cases have lists, not headings
   SectionTable table = SectionTable::load(data_file("tasks/headings.toml"));
   const auto wanted = wanted_sections(settings);
-  for (const auto& kind : wanted) report.sections_found[kind] = 0;
-  store->for_each([&](const Record& record) {
-    if (record.text.empty()) return true;
-    ++report.whole_reports;
-    auto missing = table.cut(record.text, wanted).missing;
-    for (const auto& kind : wanted)
-      if (std::find(missing.begin(), missing.end(), kind) == missing.end())
-        ++report.sections_found[kind];
-    report.incomplete_reports += !missing.empty();
-    return true;
-  });
+  for (const auto& kind : wanted)
+    if (reports) report.sections_found[kind] = 0;
+  if (reports)
+    store->for_each([&](const Record& record) {
+      if (record.text.empty()) return true;
+      ++report.whole_reports;
+      auto missing = table.cut(record.text, wanted).missing;
+      for (const auto& kind : wanted)
+        if (std::find(missing.begin(), missing.end(), kind) == missing.end())
+          ++report.sections_found[kind];
+      report.incomplete_reports += !missing.empty();
+      return true;
+    });
   auto counts = store->counts();
   report.records = counts.records;
   report.patients = counts.patients;
@@ -74,6 +81,7 @@ void for_each_unfound(
     const Study& study,
     const std::function<void(const Record&, const std::vector<std::string>&)>& visit) {
   auto store = Store::open_read_only(study.records_path());
+  if (!study.settings().columns.diagnoses.empty()) return;  // cases have lists, not headings
   SectionTable table = SectionTable::load(data_file("tasks/headings.toml"));
   const auto wanted = wanted_sections(study.settings());
   store->for_each([&](const Record& record) {
@@ -82,6 +90,24 @@ void for_each_unfound(
     if (!missing.empty()) visit(record, missing);
     return true;
   });
+}
+
+std::unique_ptr<RecordReader> open_cases_to_answer(const Study& study,
+                                                   const std::filesystem::path& in,
+                                                   const std::string& encoding) {
+  const Settings& settings = study.settings();
+  ColumnMap columns = column_map(settings);
+  columns.label.clear();
+  columns.code.clear();
+  columns.plans.clear();
+  columns.answer.clear();
+  RecordOptions record_options;
+  record_options.needs_id = false;
+  record_options.rows.encoding = !encoding.empty()                     ? encoding
+                                 : settings.columns.encoding == "auto" ? std::string()
+                                                                       : settings.columns.encoding;
+  if (in == "-") record_options.rows.format = RowFormat::jsonl;
+  return std::make_unique<RecordReader>(in, columns, record_options);
 }
 
 }  // namespace gantry

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/progress.h"
 #include "records/import.h"
+#include "records/record_reader.h"
 #include "study/study.h"
 
 namespace gantry {
@@ -34,6 +36,12 @@ IntakeReport intake(const Study& study, const std::vector<std::filesystem::path>
 void for_each_unfound(
     const Study& study,
     const std::function<void(const Record&, const std::vector<std::string>& missing)>& visit);
+
+// The input as the study reads it, without its reference answers and plans: an answer must not
+// depend on one that happens to be there, nor fail for a strange one.
+std::unique_ptr<RecordReader> open_cases_to_answer(const Study& study,
+                                                   const std::filesystem::path& in,
+                                                   const std::string& encoding);
 
 // The study's columns as the intake reads them.
 ColumnMap column_map(const Settings& settings);

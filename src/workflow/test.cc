@@ -20,33 +20,15 @@
 #include "study/cases.h"
 #include "workflow/predictor.h"
 #include "workflow/run_json.h"
+#include "workflow/test_answerer.h"
+#include "workflow/test_parts.h"
 #include "workflow/train.h"
 
 namespace gantry {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 double seconds_since(std::chrono::steady_clock::time_point began) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-}
-
-// Every look at a test set is written down before the first answer, so that a test that was broken
-// off counts too.
-std::vector<std::string> record_look(const Study& study, const std::string& run,
-                                     const std::string& split_hash, const std::string& when) {
-  auto file = study.tests_folder() / "looks.jsonl";
-  std::string content = std::filesystem::exists(file) ? read_file(file) : std::string();
-  std::vector<std::string> earlier;
-  for (auto line : split(content, '\n')) {
-    if (line.empty()) continue;
-    auto json = nlohmann::json::parse(line, nullptr, false);
-    if (json.is_discarded() || json.value("split", "") != split_hash) continue;
-    earlier.push_back(json.value("at", "") + " " + json.value("run", ""));
-  }
-  content += Json{{"at", when}, {"run", run}, {"split", split_hash}}.dump() + "\n";
-  write_file_atomically(file, content);
-  return earlier;
 }
 
 Predictions predictions_of(const std::vector<const Case*>& cases, int classes) {
@@ -63,17 +45,6 @@ Predictions predictions_of(const std::vector<const Case*>& cases, int classes) {
     for (const auto* item : cases) p.weight.push_back(1 / item->sampling_fraction);
   p.patient = number_clusters(patients);
   return p;
-}
-
-EvaluationOptions evaluation_options(const Settings& settings) {
-  EvaluationOptions options;
-  options.proportion = settings.test.interval == "clopper-pearson"
-                           ? ProportionInterval::kClopperPearson
-                           : ProportionInterval::kWilson;
-  options.bootstrap = {.samples = static_cast<int>(settings.test.bootstrap),
-                       .seed = static_cast<uint64_t>(settings.test.seed),
-                       .level = settings.test.confidence};
-  return options;
 }
 
 int highest(const std::vector<double>& probability, size_t row, int classes) {
@@ -132,47 +103,6 @@ std::vector<WeighedSpan> weighed_spans(std::vector<Predictor::Weight> weights) {
     if (std::abs(scaled) >= 0.08) out.push_back({w.bytes.begin, w.bytes.end, scaled});
   }
   return out;
-}
-
-std::vector<std::pair<std::string, std::string>> shown_fields(const std::string& fields_json) {
-  std::vector<std::pair<std::string, std::string>> out;
-  auto json = nlohmann::ordered_json::parse(fields_json, nullptr, false);
-  if (!json.is_object()) return out;
-  for (const auto& [key, value] : json.items())
-    if (!value.is_null())
-      out.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
-  return out;
-}
-
-void describe_study(const Study& study, const nlohmann::json& run, TestReport& report) {
-  const Settings& s = study.settings();
-  report.study = s.study.name;
-  report.task = study.task().name;
-  report.title = study.task().title;
-  report.title_ja = study.task().title_ja;
-  report.question = study.task().question;
-  report.source = study.task().source;
-  report.synthetic = s.study.synthetic;
-  report.data_note = s.study.data_note;
-  report.labels = s.labels.values;
-  report.label_names = s.labels.names;
-  report.label_names_ja = s.labels.names_ja;
-  report.split_method = run.at("split_method");
-  report.split_proof = run.at("split_proof");
-  report.notes = run.at("notes").get<std::vector<std::string>>();
-  for (const auto& step : run.at("flow"))
-    report.flow.push_back({step.at("text"), step.at("kept_reports"), step.at("kept_patients"),
-                           step.at("dropped_reports"), step.at("dropped_patients")});
-  for (const char* name : {"training", "tuning", "test"}) {
-    if (!run.at("sets").contains(name)) continue;
-    const auto& set = run["sets"][name];
-    SetBox box{name, set.at("reports"), set.at("patients"), {}, {}};
-    for (const auto& label : report.labels) {
-      box.per_group.push_back(set.at("per_label").value(label, int64_t{0}));
-      box.per_group_before.push_back(set.at("per_label_before_sampling").value(label, int64_t{0}));
-    }
-    report.sets.push_back(std::move(box));
-  }
 }
 
 void describe_run(const nlohmann::json& run, TestReport& report) {

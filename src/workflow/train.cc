@@ -18,8 +18,10 @@
 #include "train/pretrain.h"
 #include "weights/model_folder.h"
 #include "weights/shelf.h"
+#include "workflow/answerer_training.h"
 #include "workflow/fine_tune_settings.h"
 #include "workflow/predictor.h"
+#include "workflow/run_identity.h"
 #include "workflow/run_json.h"
 #include "workflow/training_plan.h"
 #include "workflow/tuning_evidence.h"
@@ -33,14 +35,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kTrainingSections[] = {
     "study", "labels", "sections", "focus",    "cohort",   "split", "sampling",
     "model", "lora",   "train",    "pretrain", "ensemble", "tfidf"};
-
-struct Identity {
-  std::string settings, data, split, weights, tokenizer;
-  std::string run() const {
-    return "run-" +
-           sha256_hex(settings + data + split + weights + tokenizer + version()).substr(0, 8);
-  }
-};
 
 NgramClassifierOptions ngram_options(const Settings& s, double c, bool baseline) {
   NgramClassifierOptions options;
@@ -62,7 +56,7 @@ struct Work {
   ModelFolder base;
   std::unique_ptr<Tokenizer> tokenizer;
   WindowSettings windows;
-  Identity identity;
+  RunIdentity identity;
   std::filesystem::path folder;
   int classes = 0;
 
@@ -458,11 +452,11 @@ TrainReport train(const Study& study, const ProgressSink& progress) {
       .max_tokens = std::min(settings.model.max_tokens, base.config().max_tokens),
       .overlap = settings.model.window_overlap,
       .refuse_long = settings.model.long_texts == "refuse"};
-  Identity identity{.settings = settings_hash(settings, kTrainingSections),
-                    .data = cases.data_hash,
-                    .split = cases.split_hash,
-                    .weights = base.weights_hash(),
-                    .tokenizer = base.tokenizer_hash()};
+  RunIdentity identity{.settings = settings_hash(settings, kTrainingSections),
+                       .data = cases.data_hash,
+                       .split = cases.split_hash,
+                       .weights = base.weights_hash(),
+                       .tokenizer = base.tokenizer_hash()};
   auto folder = study.runs_folder() / identity.run();
   TrainReport report{.run = identity.run(), .folder = folder};
   if (std::filesystem::exists(folder / "run.json")) {

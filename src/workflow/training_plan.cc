@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "workflow/questions.h"
 
 namespace gantry {
 namespace {
@@ -14,6 +15,7 @@ void check_round(const TrainingPlan& plan, const TrainingRound& round, const Set
     throw Error("E0722", "the " + round.tuned_on + " holds no labelled case",
                 "Give the tuning set a larger share (split.tuning_share), or set train.tuning = "
                 "\"rotate\".");
+  if (!settings.study.asks("closed-set")) return;
   std::set<int> groups;
   for (size_t i : round.training) groups.insert(plan.cases[i]->label);
   for (size_t g = 0; g < settings.labels.values.size(); ++g)
@@ -66,7 +68,8 @@ std::vector<size_t> TrainingPlan::tuned_cases() const {
 TrainingPlan plan_training(const Cases& cases, const Settings& settings) {
   TrainingPlan plan;
   for (const auto& item : cases.cases)
-    if (item.label >= 0 && (item.set == CaseSet::kTraining || item.set == CaseSet::kTuning))
+    if (is_answered(item, settings) &&
+        (item.set == CaseSet::kTraining || item.set == CaseSet::kTuning))
       plan.cases.push_back(&item);
 
   const bool rotate = settings.train.tuning == "rotate";

@@ -16,7 +16,7 @@ struct TrainingRound {
 };
 
 struct TrainingPlan {
-  std::vector<const Case*> cases;  // labelled cases of the training and tuning sets
+  std::vector<const Case*> cases;  // answered cases of the training and tuning sets
   std::vector<TrainingRound> rounds;
   std::vector<int> round_of;  // restart -> round
   // Cases that have a tuning prediction from some restart, ascending.
@@ -25,7 +25,7 @@ struct TrainingPlan {
 
 // train.tuning = "fixed": one round, the split's tuning set. "rotate": restart r is tuned on fold r
 // mod train.folds of training + tuning and trained on the other folds. Error E0722: a round without
-// tuning cases, or with a group missing from its training part.
+// tuning cases, or with a group of the closed set missing from its training part.
 TrainingPlan plan_training(const Cases& cases, const Settings& settings);
 
 }  // namespace gantry

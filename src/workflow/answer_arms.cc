@@ -1,0 +1,315 @@
+#include "workflow/answer_arms.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <set>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/strings.h"
+#include "stats/bootstrap.h"
+#include "weights/decoder_folder.h"
+#include "workflow/language_voice.h"
+
+namespace gantry {
+namespace {
+
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+// Examples for the few-shot arms: by lot, of a closed set as many different groups as there is room
+// for; the same for every case.
+std::vector<PromptExample> choose_examples(const std::vector<const Case*>& training,
+                                           AnswerKind kind, const Settings& settings) {
+  std::vector<const Case*> lot;
+  for (const Case* item : training)
+    if (!reference_answer(*item, kind).empty()) lot.push_back(item);
+  const auto seed = static_cast<uint64_t>(settings.test.seed);
+  std::sort(lot.begin(), lot.end(), [&](const Case* a, const Case* b) {
+    auto draw = [&](const Case* one) {
+      return mix64(seed, stream_of(one->source + "/" + one->id));
+    };
+    return std::pair(draw(a), a->id) < std::pair(draw(b), b->id);
+  });
+  const auto most = static_cast<size_t>(settings.prompt.examples);
+  std::vector<PromptExample> out;
+  std::set<std::string> used;
+  for (bool new_answers : {true, false})
+    for (const Case* item : lot) {
+      if (out.size() == most) return out;
+      const std::string& answer = reference_answer(*item, kind);
+      const bool is_new = used.count(answer) == 0;
+      const bool taken = std::any_of(out.begin(), out.end(),
+                                     [&](const PromptExample& one) { return one.item == item; });
+      if (taken || is_new != new_answers) continue;
+      used.insert(answer);
+      out.push_back({item, answer});
+    }
+  return out;
+}
+
+double probability_of(const std::vector<RankedProbability>& ranked, const std::string& answer) {
+  for (const RankedProbability& one : ranked)
+    if (one.answer == answer) return one.probability;
+  return 0;
+}
+
+// One question's arms while they are made: each over all cases, those that an arm refuses taken out
+// at the end.
+class Maker {
+ public:
+  Maker(StudyAnswerer& answerer, const Settings& settings, AnswerKind kind,
+        const std::vector<const Case*>& tests, const std::vector<const Case*>& training,
+        const TextJudge& judge)
+      : answerer_(answerer), settings_(settings), judge_(judge) {
+    out_.kind = kind;
+    std::set<std::string> seen;
+    for (const Case* item : training) seen.insert(reference_answer(*item, kind));
+    for (const Case* item : tests) {
+      if (reference_answer(*item, kind).empty()) continue;
+      out_.cases.push_back(item);
+      out_.truth.push_back(reference_answer(*item, kind));
+      out_.truth_seen.push_back(seen.count(out_.truth.back()) > 0);
+      cases_.push_back(*item);
+    }
+    why_.resize(cases_.size());
+  }
+
+  const std::vector<Case>& cases() const { return cases_; }
+  bool is_list() const { return out_.kind != AnswerKind::kText; }
+
+  void add(ArmRole role, std::string name, std::string about, Voice* voice) {
+    Stopwatch watch;
+    if (is_list()) {
+      add_lists(role, std::move(name), std::move(about), voice);
+    } else {
+      add_texts(role, std::move(name), std::move(about), voice);
+    }
+    out_.arms.back().seconds = watch.seconds();
+  }
+
+  // The language model and the ranker as they serve, and the language model alone.
+  void add_served(const std::string& base, Voice* voice) {
+    Stopwatch watch;
+    if (!is_list()) {
+      const bool model = voice != nullptr;
+      add(ArmRole::kServed, model ? base + ", tuned" : "nearest training case",
+          "the study's model, chosen on tuning cases alone", voice);
+      return;
+    }
+    auto lists = answerer_.list_scores(cases_, out_.kind, voice);
+    note_refused(lists.refused);
+    const ListChoice& choice = answerer_.file().choices.at(out_.kind);
+    const bool joined = voice != nullptr && choice.ranker_weight > 0;
+    const std::string name = voice == nullptr ? "TF-IDF + logistic regression, calibrated"
+                             : joined         ? base + ", tuned, with the TF-IDF ranker (weight " +
+                                            format_double(choice.ranker_weight, 2) + ")"
+                                      : base + ", tuned";
+    out_.arms.push_back(list_arm(ArmRole::kServed, name,
+                                 "the study's model, chosen on tuning cases alone", lists.scores,
+                                 choice));
+    out_.arms.back().seconds = watch.seconds();
+    if (!joined) return;
+    ListChoice alone = choice;
+    alone.ranker_weight = 0;
+    alone.temperature = 1;
+    out_.arms.push_back(list_arm(ArmRole::kTuned, base + ", tuned, alone",
+                                 "the tuned language model without the ranker", lists.scores,
+                                 alone));
+  }
+
+  void add_baseline(RankerRole role, std::string name, std::string about) {
+    const AnswerRanker& ranker = answerer_.ranker(role, out_.kind);
+    Stopwatch watch;
+    Arm arm{.role = ArmRole::kBaseline, .name = std::move(name), .about = std::move(about)};
+    arm.probabilities = ranker.gives_probabilities();
+    for (size_t i = 0; i < cases_.size(); ++i) {
+      auto ranked =
+          ranker.rank(cases_[i].baseline_text, is_list() ? std::numeric_limits<size_t>::max() : 1);
+      if (!is_list()) {
+        push_text(arm, i, ranked.front().answer, ranked.front().score);
+        continue;
+      }
+      std::vector<RankedProbability> answers;
+      for (RankedAnswer& one : ranked) answers.push_back({std::move(one.answer), one.score});
+      arm.truth_probability.push_back(arm.probabilities ? probability_of(answers, out_.truth[i])
+                                                        : 0);
+      arm.ranked.push_back(std::move(answers));
+    }
+    arm.seconds = watch.seconds();
+    out_.arms.push_back(std::move(arm));
+  }
+
+  void set_examples(const std::vector<PromptExample>& examples) {
+    for (const PromptExample& one : examples)
+      out_.examples.push_back(one.item->source + "/" + one.item->id);
+  }
+
+  QuestionArms finish() {
+    QuestionArms done;
+    done.kind = out_.kind;
+    done.examples = out_.examples;
+    for (const Arm& arm : out_.arms) {
+      done.arms.push_back({.role = arm.role,
+                           .name = arm.name,
+                           .about = arm.about,
+                           .seconds = arm.seconds,
+                           .probabilities = arm.probabilities});
+    }
+    std::vector<std::string> patients;
+    for (size_t i = 0; i < cases_.size(); ++i) {
+      if (!why_[i].empty()) {
+        done.refused.push_back(cases_[i].source + "/" + cases_[i].id + ": " + why_[i]);
+        continue;
+      }
+      done.cases.push_back(out_.cases[i]);
+      done.truth.push_back(out_.truth[i]);
+      done.truth_seen.push_back(out_.truth_seen[i]);
+      patients.push_back(out_.cases[i]->patient);
+      for (size_t a = 0; a < out_.arms.size(); ++a) move_case(out_.arms[a], i, done.arms[a]);
+      done.served.push_back(served_answer(done.arms.front()));
+    }
+    done.patient = number_clusters(patients);
+    return done;
+  }
+
+ private:
+  void note_refused(const std::vector<std::string>& refused) {
+    for (size_t i = 0; i < refused.size(); ++i)
+      if (why_[i].empty()) why_[i] = refused[i];
+  }
+
+  Arm list_arm(ArmRole role, std::string name, std::string about,
+               const std::vector<ListScores>& scores, const ListChoice& choice) const {
+    Arm arm{.role = role, .name = std::move(name), .about = std::move(about)};
+    for (size_t i = 0; i < scores.size(); ++i) {
+      auto ranked = ranked_answers(scores[i], joined_probabilities(scores[i], choice),
+                                   scores[i].answers.size());
+      arm.truth_probability.push_back(probability_of(ranked, out_.truth[i]));
+      arm.ranked.push_back(std::move(ranked));
+    }
+    return arm;
+  }
+
+  void add_lists(ArmRole role, std::string name, std::string about, Voice* voice) {
+    auto lists = answerer_.list_scores(cases_, out_.kind, voice);
+    note_refused(lists.refused);
+    out_.arms.push_back(list_arm(role, std::move(name), std::move(about), lists.scores,
+                                 {.ranker_weight = 0, .temperature = 1}));
+  }
+
+  void add_texts(ArmRole role, std::string name, std::string about, Voice* voice) {
+    std::vector<std::string> refused;
+    const auto texts = answerer_.texts(cases_, voice, refused);
+    note_refused(refused);
+    Arm arm{.role = role, .name = std::move(name), .about = std::move(about)};
+    for (size_t i = 0; i < texts.size(); ++i) push_text(arm, i, texts[i].text, texts[i].confidence);
+    out_.arms.push_back(std::move(arm));
+  }
+
+  void push_text(Arm& arm, size_t i, const std::string& text, double confidence) const {
+    arm.scores.push_back(judge_.score(out_.truth[i], text));
+    arm.texts.push_back(text);
+    arm.confidence.push_back(confidence);
+  }
+
+  static void move_case(Arm& from, size_t i, Arm& to) {
+    if (!from.ranked.empty()) {
+      to.ranked.push_back(std::move(from.ranked[i]));
+      to.truth_probability.push_back(from.truth_probability[i]);
+    }
+    if (!from.texts.empty()) {
+      to.texts.push_back(std::move(from.texts[i]));
+      to.scores.push_back(std::move(from.scores[i]));
+      to.confidence.push_back(from.confidence[i]);
+    }
+  }
+
+  CaseAnswers served_answer(const Arm& arm) const {
+    CaseAnswers out;
+    if (!is_list()) {
+      const double confidence = arm.confidence.back();
+      out.text = TextAnswer{.text = arm.texts.back(),
+                            .confidence = confidence,
+                            .abstain = answerer_.file().text_abstains &&
+                                       confidence < answerer_.file().text_threshold};
+      return out;
+    }
+    const ListChoice& choice = answerer_.file().choices.at(out_.kind);
+    ListAnswer answer{.ranked = arm.ranked.back()};
+    answer.confidence = answer.ranked.empty() ? 0 : answer.ranked[0].probability;
+    answer.abstain = choice.abstains && answer.confidence < choice.threshold;
+    (out_.kind == AnswerKind::kCodes ? out.codes : out.closed_set) = std::move(answer);
+    return out;
+  }
+
+  StudyAnswerer& answerer_;
+  const Settings& settings_;
+  const TextJudge& judge_;
+  QuestionArms out_;
+  std::vector<Case> cases_;
+  std::vector<std::string> why_;  // [cases] an arm could not read it
+};
+
+}  // namespace
+
+const Arm* QuestionArms::find(ArmRole role) const {
+  for (const Arm& arm : arms)
+    if (arm.role == role) return &arm;
+  // Without a ranker beside it the served model is the tuned one.
+  return role == ArmRole::kTuned && !arms.empty() ? &arms.front() : nullptr;
+}
+
+std::vector<QuestionArms> answer_all_arms(StudyAnswerer& answerer, const Settings& settings,
+                                          const std::vector<const Case*>& tests,
+                                          const std::vector<const Case*>& training,
+                                          const TextJudge& judge, const ProgressSink& progress) {
+  answerer.report_to(progress);
+  const std::string base = answerer.file().base;
+  std::unique_ptr<Voice> original;
+  if (base != kNoBase && DecoderFolder::is_decoder(answerer.base_path()))
+    original = open_language_voice(answerer.base_path(), "", answerer.settings());
+  std::vector<QuestionArms> out;
+  for (AnswerKind kind : questions_of(answerer.settings())) {
+    Maker maker(answerer, settings, kind, tests, training, judge);
+    Voice* tuned = answerer.voice(kind);
+    tell(progress, Progress{.phase = "testing " + std::string(word_of(kind))});
+    maker.add_served(base, tuned);
+    if (original) {
+      maker.add(ArmRole::kOriginal, base + ", untuned",
+                "the base model as it came, same prompt and constraint", original.get());
+      if (settings.prompt.examples > 0) {
+        const auto examples = choose_examples(training, kind, settings);
+        maker.set_examples(examples);
+        const std::string shots = ", " + std::to_string(examples.size()) + " examples shown";
+        tuned->show(kind, examples);
+        maker.add(ArmRole::kTunedShots, base + ", tuned" + shots,
+                  "the tuned model with training cases in the prompt", tuned);
+        tuned->show(kind, {});
+        original->show(kind, examples);
+        maker.add(ArmRole::kOriginalShots, base + ", untuned" + shots,
+                  "the base model with the same training cases in the prompt", original.get());
+        original->show(kind, {});
+      }
+    }
+    if (kind != AnswerKind::kText)
+      maker.add_baseline(RankerRole::kNgrams, "TF-IDF + logistic regression",
+                         "character and word n-grams of the same training cases");
+    maker.add_baseline(RankerRole::kNearest, "nearest training case",
+                       "the answer of the training case most alike by TF-IDF");
+    maker.add_baseline(RankerRole::kMajority, "most frequent answer",
+                       "always the most frequent answer of training");
+    out.push_back(maker.finish());
+  }
+  return out;
+}
+
+}  // namespace gantry

@@ -1,0 +1,196 @@
+// What a reader of a test must see first, tuned against the base as it came, and the training.
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/strings.h"
+#include "workflow/answer_sections.h"
+
+namespace gantry {
+namespace {
+
+std::string percent_or_score(double value) { return format_double(value, 3); }
+
+std::string interval_words(const Estimate& e) {
+  if (!e.defined) return "not defined";
+  std::string out = format_double(e.value, 3);
+  if (e.has_interval)
+    out += " (" + format_double(e.lower, 3) + " to " + format_double(e.upper, 3) + ")";
+  return out + ", n = " + with_commas(e.n);
+}
+
+// The steps of all restarts, as columns of steps.csv by name.
+struct Curve {
+  std::string name;
+  std::map<std::string, std::vector<double>> columns;
+};
+
+std::vector<Curve> read_steps(const std::filesystem::path& file) {
+  std::vector<Curve> out;
+  if (!std::filesystem::exists(file)) return out;
+  const std::string content = read_file(file);
+  std::vector<std::string> head;
+  for (std::string_view line : split(content, '\n')) {
+    if (line.empty()) continue;
+    std::vector<std::string> cells;
+    for (std::string_view cell : split(line, ',')) cells.emplace_back(cell);
+    if (head.empty()) {
+      head = cells;
+      continue;
+    }
+    const std::string name = cells[0] + ", restart " + cells[1];
+    if (out.empty() || out.back().name != name) out.push_back({name, {}});
+    for (size_t c = 2; c < cells.size() && c < head.size(); ++c)
+      out.back().columns[head[c]].push_back(std::stod(cells[c]));
+  }
+  return out;
+}
+
+Chart step_chart(const std::vector<Curve>& curves, const char* column, Words caption) {
+  Chart chart{.name = std::string("steps_") + column,
+              .kind = ChartKind::kLines,
+              .caption = std::move(caption),
+              .x_label = "step"};
+  for (const Curve& curve : curves) {
+    auto at = curve.columns.find(column);
+    if (at == curve.columns.end()) continue;
+    ChartSeries series;
+    series.name = curve.name;
+    for (size_t i = 0; i < at->second.size(); ++i) {
+      series.x.push_back(static_cast<double>(i + 1));
+      series.y.push_back(at->second[i]);
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
+
+}  // namespace
+
+std::string question_words(AnswerKind kind) {
+  switch (kind) {
+    case AnswerKind::kClosedSet:
+      return "groups";
+    case AnswerKind::kCodes:
+      return "codes";
+    case AnswerKind::kText:
+      return "texts";
+  }
+  return "";
+}
+
+std::vector<ReportParagraph> first_lines(const std::vector<QuestionArms>& questions,
+                                         const BootstrapOptions& bootstrap) {
+  std::vector<ReportParagraph> out;
+  for (const QuestionArms& question : questions) {
+    // Texts are compared by ROUGE-1; lists by being right.
+    const CaseScore score =
+        question.kind == AnswerKind::kText ? CaseScore::kGraded : CaseScore::kRight;
+    for (const Arm& arm : question.arms) {
+      if (arm.role != ArmRole::kBaseline || arm.name == question.arms.front().name) continue;
+      const ArmComparison c = compare_arms(question, question.arms.front(), arm, score, bootstrap);
+      const std::string what =
+          question_words(question.kind) + " (" + score_words(question.kind, score) +
+          "): " + percent_or_score(c.mean_first) + " against " + percent_or_score(c.mean_second) +
+          ", difference " + interval_words(c.difference) + ".";
+      if (c.mean_first <= c.mean_second)
+        out.push_back({"The model does not beat the baseline \"" + arm.name + "\" in " + what,
+                       ReportParagraph::Tone::kBad});
+      else if (c.difference.has_interval && c.difference.lower <= 0)
+        out.push_back({"The model is ahead of the baseline \"" + arm.name + "\" in " + what +
+                           " The interval includes 0: this test set cannot tell them apart.",
+                       ReportParagraph::Tone::kWarning});
+    }
+  }
+  return out;
+}
+
+ReportSection original_section(const std::vector<QuestionArms>& questions,
+                               const BootstrapOptions& bootstrap) {
+  ReportSection out;
+  out.name = "tuned_against_original";
+  out.title = "Tuned against the base model as it came";
+  out.say("Both under the same prompt and the same constraint, on the same cases. " +
+          wilcoxon_words() +
+          ". Effect size: matched-pairs rank-biserial correlation. Difference of the means: paired "
+          "bootstrap over patients.");
+  ReportTable& t = out.table(
+      "tuned_against_original", "Tuned against untuned",
+      {"answers", "score of a case", "first", "second", "mean of the first", "mean of the second",
+       "difference", "p (one-sided)", "effect size", "cases", "without difference"});
+  for (const QuestionArms& question : questions) {
+    const std::pair<ArmRole, ArmRole> pairs[] = {{ArmRole::kTuned, ArmRole::kOriginal},
+                                                 {ArmRole::kTunedShots, ArmRole::kOriginalShots},
+                                                 {ArmRole::kTuned, ArmRole::kOriginalShots},
+                                                 {ArmRole::kServed, ArmRole::kOriginal}};
+    for (const auto& [first, second] : pairs) {
+      const Arm *a = question.find(first), *b = question.find(second);
+      if (a == nullptr || b == nullptr) continue;
+      if (first == ArmRole::kServed && a == question.find(ArmRole::kTuned)) continue;
+      for (CaseScore score : {CaseScore::kGraded, CaseScore::kRight}) {
+        const ArmComparison c = compare_arms(question, *a, *b, score, bootstrap);
+        t.rows.push_back({question_words(question.kind), score_words(question.kind, score), c.first,
+                          c.second, Cell::value(c.mean_first, 3), Cell::value(c.mean_second, 3),
+                          Cell::figure(c.difference), Cell::p_value(c.wilcoxon),
+                          Cell::figure(c.effect), Cell::count(c.cases), Cell::count(c.zeros)});
+      }
+    }
+  }
+  for (const QuestionArms& question : questions)
+    if (!question.examples.empty()) {
+      std::string ids;
+      for (const std::string& id : question.examples) ids += (ids.empty() ? "" : ", ") + id;
+      out.say("Examples shown in the few-shot arms for " + question_words(question.kind) + ": " +
+                  ids + ".",
+              ReportParagraph::Tone::kSoft);
+    }
+  return out;
+}
+
+ReportSection tuning_section(const nlohmann::json& run, const std::filesystem::path& run_folder) {
+  ReportSection out;
+  out.name = "adapters";
+  out.title = "Training of the adapter";
+  ReportTable& t = out.table("adapters", "Restarts",
+                             {"adapter", "restart", "tuned on", "epochs", "best epoch",
+                              "loss of an answer's token, tuning", "serves", "useful tokens/s",
+                              "% of the ceiling", "peak memory"});
+  for (const auto& r : run.at("restarts"))
+    t.rows.push_back({r.at("adapter").get<std::string>(),
+                      Cell::count(r.at("restart").get<int64_t>()),
+                      r.at("tuned_on").get<std::string>(),
+                      Cell::count(static_cast<int64_t>(r.at("epochs").size())),
+                      Cell::count(r.at("best_epoch").get<int64_t>()),
+                      Cell::value(r.at("tuning").at("loss").get<double>(), 4),
+                      r.at("chosen").get<bool>() ? "yes" : "",
+                      Cell::value(r.at("useful_tokens_per_second").get<double>(), 0),
+                      Cell::value(r.at("percent_of_ceiling").get<double>(), 0),
+                      format_bytes(r.at("peak_memory_bytes").get<double>())});
+  const auto curves = read_steps(run_folder / "steps.csv");
+  if (!curves.empty()) {
+    out.charts.push_back(step_chart(curves, "loss", "Loss of an answer's token, step by step"));
+    out.charts.push_back(step_chart(curves, "learning_rate", "Learning rate"));
+    out.charts.push_back(step_chart(curves, "gradient_norm", "Norm of the gradient"));
+    out.charts.push_back(step_chart(curves, "tokens_per_second", "Useful tokens a second"));
+  }
+  ReportTable& decided = out.table("tuning_decisions", "What the tuning cases decided",
+                                   {"answers", "tuned on", "cases", "weight of the TF-IDF ranker",
+                                    "temperature", "threshold of answering", "note"});
+  for (const auto& [kind, question] : run.at("questions").items()) {
+    const auto& threshold = question.at("abstention").at("threshold");
+    decided.rows.push_back(
+        {kind, question.at("tuned_on").get<std::string>(),
+         Cell::count(question.at("tuning_cases").get<int64_t>()),
+         question.contains("ranker_weight")
+             ? Cell::value(question.at("ranker_weight").get<double>(), 2)
+             : Cell(""),
+         question.contains("temperature") ? Cell::value(question.at("temperature").get<double>(), 3)
+                                          : Cell(""),
+         threshold.is_null() ? Cell("none") : Cell::value(threshold.get<double>(), 3),
+         question.at("abstention_note").get<std::string>()});
+  }
+  return out;
+}
+
+}  // namespace gantry

@@ -1,0 +1,351 @@
+#include "workflow/study_answerer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "study/data_folder.h"
+#include "weights/decoder_folder.h"
+#include "weights/model_folder.h"
+#include "weights/shelf.h"
+#include "workflow/encoder_voice.h"
+#include "workflow/language_voice.h"
+#include "workflow/run_json.h"
+
+namespace gantry {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+// What a new case needs to become the same prompt the model was trained on.
+constexpr std::string_view kKeptSections[] = {"study",  "columns",  "labels", "codes",
+                                              "prompt", "sections", "focus",  "model",
+                                              "tfidf",  "predict",  "regimen"};
+
+[[noreturn]] void damaged(const std::filesystem::path& file, const std::string& why) {
+  throw Error("E0711", file.string() + ": " + why,
+              "Train again (`gantry train`), or restore the folder.");
+}
+
+Json choice_json(const ListChoice& choice) {
+  return {{"ranker_weight", choice.ranker_weight},
+          {"temperature", choice.temperature},
+          {"abstains", choice.abstains},
+          {"threshold", choice.threshold},
+          {"abstention", abstention_json(choice.abstention)},
+          {"note", choice.note}};
+}
+
+ListChoice choice_from(const nlohmann::json& json) {
+  ListChoice out;
+  out.ranker_weight = json.at("ranker_weight");
+  out.temperature = json.at("temperature");
+  out.abstains = json.at("abstains");
+  out.threshold = json.at("threshold");
+  out.abstention = abstention_from_json(json.at("abstention"));
+  out.note = json.at("note");
+  return out;
+}
+
+AnswerKind kind_from(const std::string& word, const std::filesystem::path& file) {
+  for (AnswerKind kind : {AnswerKind::kClosedSet, AnswerKind::kCodes, AnswerKind::kText})
+    if (word_of(kind) == word) return kind;
+  damaged(file, "names a question '" + word + "'");
+}
+
+Settings read_settings(const nlohmann::json& kept) {
+  Settings settings;
+  for (const auto& [section, keys] : kept.items())
+    for (const auto& [key, value] : keys.items())
+      override_setting(settings, section + "." + key + "=" + value.dump());
+  return settings;
+}
+
+StudyAnswererFile read_file_of(const std::filesystem::path& folder, Settings& settings) {
+  const auto file = folder / "answers.json";
+  StudyAnswererFile out;
+  try {
+    const auto json = nlohmann::json::parse(read_file(file));
+    if (json.at("format").get<int>() != kFormat)
+      damaged(file, "written by another version of Gantry");
+    out.run = json.at("run");
+    out.base = json.at("base");
+    out.base_hash = json.at("base_hash");
+    for (const auto& [word, name] : json.at("adapters").items())
+      out.adapters[kind_from(word, file)] = name.get<std::string>();
+    for (const auto& [word, choice] : json.at("choices").items())
+      out.choices[kind_from(word, file)] = choice_from(choice);
+    out.labels = json.at("labels").get<std::vector<std::string>>();
+    out.known_codes = json.at("known_codes").get<std::vector<std::string>>();
+    out.code_list = json.at("code_list");
+    out.code_edition = json.at("code_edition");
+    out.code_hash = json.at("code_hash");
+    out.unseen_share = json.at("unseen_share");
+    out.text_abstains = json.at("text_abstains");
+    out.text_threshold = json.at("text_threshold");
+    settings = read_settings(json.at("settings"));
+  } catch (const nlohmann::json::exception& error) {
+    damaged(file, std::string("not a description of a model (") + error.what() + ")");
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view word_of(RankerRole role) {
+  switch (role) {
+    case RankerRole::kMajority:
+      return "majority";
+    case RankerRole::kNgrams:
+      return "ngrams";
+    case RankerRole::kNearest:
+      return "nearest";
+  }
+  return "";
+}
+
+bool is_study_answerer(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "answers.json");
+}
+
+void write_study_answerer(const std::filesystem::path& folder, const StudyAnswererFile& about,
+                          const Settings& settings) {
+  Json out;
+  out["format"] = kFormat;
+  out["run"] = about.run;
+  out["base"] = about.base;
+  out["base_hash"] = about.base_hash;
+  out["adapters"] = Json::object();
+  for (const auto& [kind, name] : about.adapters)
+    out["adapters"][std::string(word_of(kind))] = name;
+  out["choices"] = Json::object();
+  for (const auto& [kind, choice] : about.choices)
+    out["choices"][std::string(word_of(kind))] = choice_json(choice);
+  out["labels"] = about.labels;
+  out["known_codes"] = about.known_codes;
+  out["code_list"] = about.code_list;
+  out["code_edition"] = about.code_edition;
+  out["code_hash"] = about.code_hash;
+  out["unseen_share"] = about.unseen_share;
+  out["text_abstains"] = about.text_abstains;
+  out["text_threshold"] = about.text_threshold;
+  out["settings"] = settings_json(settings, kKeptSections);
+  out["settings"]["cohort"] = {{"diagnoses", settings.cohort.diagnoses}};
+  write_file_atomically(folder / "answers.json", out.dump(1) + "\n");
+}
+
+double good_turing_unseen(std::span<const std::string> answers) {
+  std::unordered_map<std::string, int> times;
+  for (const std::string& answer : answers) ++times[answer];
+  const auto once = std::count_if(times.begin(), times.end(),
+                                  [](const auto& entry) { return entry.second == 1; });
+  // Never all of it, nor nothing, whatever the counts are.
+  const double n = static_cast<double>(answers.size());
+  return std::clamp(static_cast<double>(once) / std::max(1.0, n), 1 / (n + 2), 0.5);
+}
+
+std::vector<double> ranker_log_probabilities(const AnswerRanker& ranker, std::string_view text,
+                                             std::span<const std::string> answers,
+                                             double unseen_share, size_t unseen) {
+  std::unordered_map<std::string, double> known;
+  for (RankedAnswer& one : ranker.rank(text, std::numeric_limits<size_t>::max()))
+    known.emplace(std::move(one.answer), one.score);
+  const double floor = unseen_share / static_cast<double>(std::max<size_t>(1, unseen));
+  std::vector<double> out;
+  for (const std::string& answer : answers) {
+    auto at = known.find(answer);
+    const double p = at == known.end() ? floor : (1 - unseen_share) * at->second;
+    out.push_back(std::log(std::max(p, std::numeric_limits<double>::min())));
+  }
+  return out;
+}
+
+StudyAnswerer::StudyAnswerer(const std::filesystem::path& folder, const Settings& today) {
+  file_ = read_file_of(folder, settings_);
+  settings_.predict = today.predict;
+  about_.run = file_.run;
+  about_.base = file_.base;
+  about_.labels = file_.labels;
+  if (settings_.study.asks("codes")) {
+    codes_ = open_study_codes(settings_);
+    if (codes_->hash() != file_.code_hash)
+      throw Error("E0725",
+                  "code list '" + file_.code_list + "' is not the one that run " + file_.run +
+                      " was trained with (" + codes_->hash().substr(0, 12) + ", then " +
+                      file_.code_hash.substr(0, 12) + ")",
+                  "Bring the former list back (`gantry codes`), or train again.");
+    about_.code_list = file_.code_list;
+    about_.code_edition = file_.code_edition;
+    about_.code_hash = file_.code_hash;
+  }
+  if (auto at = file_.choices.find(AnswerKind::kClosedSet); at != file_.choices.end())
+    about_.closed_set = at->second;
+  if (auto at = file_.choices.find(AnswerKind::kCodes); at != file_.choices.end())
+    about_.codes = at->second;
+  about_.text_abstains = file_.text_abstains;
+  about_.text_threshold = file_.text_threshold;
+  open_rankers(folder);
+  open_voices(folder, today);
+}
+
+StudyAnswerer::~StudyAnswerer() = default;
+
+void StudyAnswerer::open_rankers(const std::filesystem::path& folder) {
+  for (AnswerKind kind : questions_of(settings_))
+    for (RankerRole role : {RankerRole::kMajority, RankerRole::kNgrams, RankerRole::kNearest}) {
+      const auto file =
+          folder / (std::string(word_of(role)) + "-" + std::string(word_of(kind)) + ".bin");
+      if (role == RankerRole::kNgrams && kind == AnswerKind::kText) continue;
+      rankers_[{role, kind}] = parse_ranker(read_file(file));
+    }
+}
+
+void StudyAnswerer::open_voices(const std::filesystem::path& folder, const Settings& today) {
+  if (file_.base == kNoBase) return;
+  Shelf shelf(default_shelf_folder(), read_known_models(data_file("tasks/base-models.toml")));
+  base_path_ = shelf.find(file_.base);
+  const bool decoder = DecoderFolder::is_decoder(base_path_);
+  const std::string hash = decoder ? DecoderFolder::open(base_path_).weights_hash()
+                                   : ModelFolder::open(base_path_).weights_hash();
+  if (hash != file_.base_hash)
+    throw Error("E0725",
+                base_path_.string() + ": its weights are not those that run " + file_.run +
+                    " was trained on",
+                "Bring the former base model back, or train again.");
+  Settings settings = settings_;
+  settings.predict = today.predict;
+  std::map<std::string, std::shared_ptr<Voice>> opened;
+  for (const auto& [kind, name] : file_.adapters) {
+    auto& voice = opened[name];
+    if (!voice)
+      voice = decoder ? open_language_voice(base_path_, folder / name, settings)
+                      : open_encoder_voice(folder / name, settings);
+    voices_[kind] = voice;
+  }
+}
+
+bool StudyAnswerer::answers(AnswerKind kind) const { return settings_.study.asks(word_of(kind)); }
+
+Voice* StudyAnswerer::voice(AnswerKind kind) const {
+  auto at = voices_.find(kind);
+  return at == voices_.end() ? nullptr : at->second.get();
+}
+
+const AnswerRanker& StudyAnswerer::ranker(RankerRole role, AnswerKind kind) const {
+  return *rankers_.at({role, kind});
+}
+
+StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, AnswerKind kind,
+                                                Voice* voice) const {
+  const bool codes = kind == AnswerKind::kCodes;
+  const std::vector<std::string>& known = codes ? file_.known_codes : file_.labels;
+  Lists out;
+  out.scores.resize(cases.size());
+  out.refused.resize(cases.size());
+  out.tokens.resize(cases.size());
+  out.taken_out.resize(cases.size());
+  std::vector<VoiceList> said;
+  if (voice != nullptr)
+    said = codes ? voice->score_codes(cases, known, codes_->allowed, sink_)
+                 : voice->score(cases, kind, known, sink_);
+  const size_t unseen = codes ? codes_->allowed.size() - known.size() : 0;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    ListScores& scores = out.scores[i];
+    scores.answers = known;
+    if (voice != nullptr) {
+      out.refused[i] = said[i].refused;
+      out.tokens[i] = said[i].tokens;
+      out.taken_out[i] = said[i].taken_out;
+      if (!said[i].refused.empty()) {
+        scores = {};
+        continue;
+      }
+      scores.model = std::move(said[i].log_probability);
+      for (auto& [code, log_probability] : said[i].found) {
+        scores.answers.push_back(std::move(code));
+        scores.model.push_back(log_probability);
+      }
+    }
+    scores.ranker =
+        ranker_log_probabilities(ranker(RankerRole::kNgrams, kind), cases[i].baseline_text,
+                                 scores.answers, codes ? file_.unseen_share : 0, unseen);
+  }
+  return out;
+}
+
+ListAnswer StudyAnswerer::list_answer(const ListScores& scores, AnswerKind kind,
+                                      const ListChoice& choice) const {
+  ListAnswer out;
+  const size_t most = kind == AnswerKind::kCodes ? static_cast<size_t>(settings_.codes.ranked)
+                                                 : scores.answers.size();
+  out.ranked = ranked_answers(scores, joined_probabilities(scores, choice), most);
+  out.confidence = out.ranked.empty() ? 0 : out.ranked[0].probability;
+  out.abstain = choice.abstains && out.confidence < choice.threshold;
+  return out;
+}
+
+std::vector<CaseAnswers> StudyAnswerer::answer(std::span<const Case> cases) {
+  std::vector<CaseAnswers> out(cases.size());
+  for (AnswerKind kind : questions_of(settings_)) {
+    if (kind == AnswerKind::kText) continue;
+    const Lists lists = list_scores(cases, kind, voice(kind));
+    const ListChoice& choice = file_.choices.at(kind);
+    for (size_t i = 0; i < cases.size(); ++i) {
+      if (!lists.refused[i].empty()) {
+        out[i].refused = lists.refused[i];
+        continue;
+      }
+      out[i].tokens += lists.tokens[i];
+      out[i].taken_out = std::max(out[i].taken_out, lists.taken_out[i]);
+      (kind == AnswerKind::kCodes ? out[i].codes : out[i].closed_set) =
+          list_answer(lists.scores[i], kind, choice);
+    }
+  }
+  if (!answers(AnswerKind::kText)) return out;
+  std::vector<std::string> refused;
+  auto written = texts(cases, voice(AnswerKind::kText), refused, &out);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    if (refused[i].empty()) {
+      out[i].text = std::move(written[i]);
+    } else {
+      out[i].refused = refused[i];
+    }
+  }
+  return out;
+}
+
+std::vector<TextAnswer> StudyAnswerer::texts(std::span<const Case> cases, Voice* voice,
+                                             std::vector<std::string>& refused,
+                                             std::vector<CaseAnswers>* counts) const {
+  std::vector<TextAnswer> out(cases.size());
+  refused.assign(cases.size(), "");
+  std::vector<VoiceText> written;
+  if (voice != nullptr) written = voice->write(cases, sink_);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    TextAnswer& answer = out[i];
+    if (voice == nullptr) {
+      const auto nearest =
+          ranker(RankerRole::kNearest, AnswerKind::kText).rank(cases[i].baseline_text, 1);
+      answer.text = nearest.front().answer;
+      answer.confidence = nearest.front().score;
+    } else {
+      refused[i] = written[i].refused;
+      answer.text = written[i].text;
+      answer.confidence = written[i].confidence;
+      answer.ended = written[i].ended;
+      if (counts != nullptr) {
+        (*counts)[i].tokens += written[i].tokens;
+        (*counts)[i].taken_out = std::max((*counts)[i].taken_out, written[i].taken_out);
+      }
+    }
+    answer.abstain = file_.text_abstains && answer.confidence < file_.text_threshold;
+  }
+  return out;
+}
+
+}  // namespace gantry

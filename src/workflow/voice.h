@@ -1,0 +1,54 @@
+// Voice: a model that is asked about cases and gives log-probabilities of every group and code, or
+// free text. StudyAnswerer joins what voices and rankers say.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/progress.h"
+#include "text/code_list.h"
+#include "workflow/prompt_maker.h"
+
+namespace gantry {
+
+// What a voice says about one case.
+struct VoiceList {
+  std::string refused;                  // why it cannot read the case; "" when it did
+  std::vector<double> log_probability;  // of the list that was asked for, natural logarithm
+  // Codes of the whole list that a search found beside those asked for.
+  std::vector<std::pair<std::string, double>> found;
+  int64_t tokens = 0, taken_out = 0;
+};
+
+struct VoiceText {
+  std::string refused;
+  std::string text;
+  double confidence = 0;  // geometric mean probability of its tokens
+  bool ended = true;      // false: cut at the most tokens allowed
+  int64_t tokens = 0, taken_out = 0;
+};
+
+class Voice {
+ public:
+  virtual ~Voice() = default;
+  virtual bool gives(AnswerKind kind) const = 0;
+  // The same examples before every case, where the voice reads a prompt; empty: none. They must
+  // outlive their use.
+  virtual void show(AnswerKind kind, std::vector<PromptExample> examples) = 0;
+  // One result a case, in order. Log-probabilities of every answer of `list` as a whole.
+  virtual std::vector<VoiceList> score(std::span<const Case> cases, AnswerKind kind,
+                                       const std::vector<std::string>& list,
+                                       const ProgressSink& progress) = 0;
+  // Likewise for codes: those of `known`, and what a search over `allowed` finds.
+  virtual std::vector<VoiceList> score_codes(std::span<const Case> cases,
+                                             const std::vector<std::string>& known,
+                                             const CodeList& allowed,
+                                             const ProgressSink& progress) = 0;
+  virtual std::vector<VoiceText> write(std::span<const Case> cases,
+                                       const ProgressSink& progress) = 0;
+};
+
+}  // namespace gantry
