@@ -12,13 +12,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-// A list is read only from what looks like one: a report may well begin with a bracket.
+// A list is read only from what begins like one: a diagnosis may well begin with a bracket.
 bool looks_like_json(std::string_view text) {
   if (text.empty()) return false;
-  if (text.front() == '{') return text.back() == '}';
-  if (text.front() != '[' || text.back() != ']') return false;
-  const std::string_view inside = trim(text.substr(1, text.size() - 2));
-  return inside.empty() || inside.front() == '{' || inside.front() == '"';
+  const std::string_view inside = trim(text.substr(1));
+  if (text.front() == '{') return inside.starts_with('"');
+  return text.front() == '[' &&
+         (inside == "]" || inside.starts_with('{') || inside.starts_with('"'));
 }
 
 // The text of the first of `keys` that is there; false when it is no text.

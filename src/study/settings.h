@@ -74,6 +74,7 @@ struct Settings {
     bool billable_only = true;                      // leaves of the edition
     std::string replaced = "icd10cm-replaced.tsv";  // data file: a case's old code read as
     int64_t ranked = 5;                             // codes an answer holds
+    int64_t candidates = 50;                        // of the ranker, that a model is asked about
   } codes;
 
   // How a free-text answer is read into fields, where it is a radiotherapy regimen.

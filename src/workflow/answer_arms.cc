@@ -109,21 +109,20 @@ class Maker {
     note_refused(lists.refused);
     const ListChoice& choice = answerer_.file().choices.at(out_.kind);
     const bool joined = voice != nullptr && choice.ranker_weight > 0;
-    const std::string name = voice == nullptr ? "TF-IDF + logistic regression, calibrated"
-                             : joined         ? base + ", tuned, with the TF-IDF ranker (weight " +
+    const std::string name = voice == nullptr ? "ranker, calibrated"
+                             : joined         ? base + ", tuned, with the ranker (weight " +
                                             format_double(choice.ranker_weight, 2) + ")"
                                       : base + ", tuned";
     out_.arms.push_back(list_arm(ArmRole::kServed, name,
                                  "the study's model, chosen on tuning cases alone", lists.scores,
                                  choice));
     out_.arms.back().seconds = watch.seconds();
-    if (!joined) return;
-    ListChoice alone = choice;
-    alone.ranker_weight = 0;
-    alone.temperature = 1;
+    if (!joined && out_.kind != AnswerKind::kCodes) return;
+    if (voice == nullptr) return;
     out_.arms.push_back(list_arm(ArmRole::kTuned, base + ", tuned, alone",
-                                 "the tuned language model without the ranker", lists.scores,
-                                 alone));
+                                 "the tuned model without the ranker, among the answers that its "
+                                 "own search finds",
+                                 lists.alone, {.ranker_weight = 0, .temperature = 1}));
   }
 
   void add_baseline(RankerRole role, std::string name, std::string about) {
@@ -202,7 +201,7 @@ class Maker {
   void add_lists(ArmRole role, std::string name, std::string about, Voice* voice) {
     auto lists = answerer_.list_scores(cases_, out_.kind, voice);
     note_refused(lists.refused);
-    out_.arms.push_back(list_arm(role, std::move(name), std::move(about), lists.scores,
+    out_.arms.push_back(list_arm(role, std::move(name), std::move(about), lists.alone,
                                  {.ranker_weight = 0, .temperature = 1}));
   }
 
@@ -300,6 +299,9 @@ std::vector<QuestionArms> answer_all_arms(StudyAnswerer& answerer, const Setting
         original->show(kind, {});
       }
     }
+    if (kind == AnswerKind::kCodes && tuned != nullptr)
+      maker.add_baseline(RankerRole::kMember, "ranker alone",
+                         "titles, concepts and nearest cases, without the language model");
     if (kind != AnswerKind::kText)
       maker.add_baseline(RankerRole::kNgrams, "TF-IDF + logistic regression",
                          "character and word n-grams of the same training cases");

@@ -50,9 +50,11 @@ void fit_rankers(const std::vector<Case>& cases, AnswerKind kind, const Settings
   };
   write(RankerRole::kMajority, *train_majority(answers));
   write(RankerRole::kNearest, *train_nearest_case(texts, answers));
-  if (kind != AnswerKind::kText)
-    write(RankerRole::kNgrams,
-          *train_ngram_ranker(texts, answers, {.c = settings.tfidf.c > 0 ? settings.tfidf.c : 10}));
+  if (kind == AnswerKind::kText) return;
+  const auto ngrams =
+      train_ngram_ranker(texts, answers, {.c = settings.tfidf.c > 0 ? settings.tfidf.c : 100});
+  write(RankerRole::kNgrams, *ngrams);
+  write(RankerRole::kMember, *ngrams);
 }
 
 void fit_all(const TrainingPlan& plan, const std::vector<size_t>& indices,
@@ -95,9 +97,7 @@ void decide_list(const Gathered& all, AnswerKind kind, const Settings& settings,
   const bool model = !all.scores.empty() && !all.scores[0].model.empty();
   const bool ranker = !all.scores.empty() && !all.scores[0].ranker.empty();
   const std::string what = std::string(word_of(kind)) + ": ";
-  if (ranker)
-    question.steps.push_back(
-        list_step(what + "TF-IDF + logistic regression", all, {.ranker_weight = 1}));
+  if (ranker) question.steps.push_back(list_step(what + "ranker", all, {.ranker_weight = 1}));
   if (model)
     question.steps.push_back(list_step(what + "language model", all, {.ranker_weight = 0}));
   if (model && ranker)

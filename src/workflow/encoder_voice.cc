@@ -40,6 +40,25 @@ class EncoderVoice : public Voice {
 
   std::vector<VoiceList> score(std::span<const Case> cases, AnswerKind,
                                const std::vector<std::string>& list, const ProgressSink&) override {
+    return score_each(cases, [&](size_t) -> const std::vector<std::string>& { return list; });
+  }
+
+  // It has an output for each code of its training, and no other.
+  std::vector<VoiceList> score_codes(std::span<const Case> cases,
+                                     std::span<const std::vector<std::string>> candidates,
+                                     const CodeList&, const ProgressSink&) override {
+    return score_each(cases,
+                      [&](size_t i) -> const std::vector<std::string>& { return candidates[i]; });
+  }
+
+  std::vector<VoiceText> write(std::span<const Case>, const ProgressSink&) override {
+    GANTRY_CHECK_MSG(false, "an encoder writes no text");
+    return {};
+  }
+
+ private:
+  template <typename ListOf>
+  std::vector<VoiceList> score_each(std::span<const Case> cases, const ListOf& list_of) {
     std::vector<VoiceList> out(cases.size());
     std::vector<Example> examples;
     std::vector<size_t> of;
@@ -52,32 +71,28 @@ class EncoderVoice : public Voice {
         out[i].refused = error.what();
       }
     }
-    const auto& labels = classifier_.info().labels;
+    const size_t classes = static_cast<size_t>(classifier_.info().classes);
     const auto p = probabilities(classifier_.logits(examples), classifier_.info().classes);
     for (size_t k = 0; k < of.size(); ++k)
-      for (const std::string& answer : list) {
-        auto at = std::find(labels.begin(), labels.end(), answer);
-        const double value = at == labels.end()
-                                 ? 0
-                                 : p[k * labels.size() + static_cast<size_t>(at - labels.begin())];
-        out[of[k]].log_probability.push_back(value > 0 ? std::max(std::log(value), kNoOutput)
-                                                       : kNoOutput);
-      }
+      fill(std::span(p).subspan(k * classes, classes), list_of(of[k]), out[of[k]]);
     return out;
   }
 
-  std::vector<VoiceList> score_codes(std::span<const Case> cases,
-                                     const std::vector<std::string>& known, const CodeList&,
-                                     const ProgressSink& progress) override {
-    return score(cases, AnswerKind::kCodes, known, progress);
+  void fill(std::span<const double> p, const std::vector<std::string>& list, VoiceList& out) const {
+    const auto& labels = classifier_.info().labels;
+    auto log_of = [](double value) {
+      return value > 0 ? std::max(std::log(value), kNoOutput) : kNoOutput;
+    };
+    for (const std::string& answer : list) {
+      auto at = std::find(labels.begin(), labels.end(), answer);
+      out.log_probability.push_back(
+          at == labels.end() ? kNoOutput : log_of(p[static_cast<size_t>(at - labels.begin())]));
+    }
+    for (size_t c = 0; c < labels.size(); ++c) out.found.emplace_back(labels[c], log_of(p[c]));
+    std::sort(out.found.begin(), out.found.end(),
+              [](const auto& a, const auto& b) { return a.second > b.second; });
   }
 
-  std::vector<VoiceText> write(std::span<const Case>, const ProgressSink&) override {
-    GANTRY_CHECK_MSG(false, "an encoder writes no text");
-    return {};
-  }
-
- private:
   Classifier classifier_;
   std::unique_ptr<Tokenizer> tokenizer_;
   ExampleMaker maker_;

@@ -38,7 +38,8 @@ class LanguageVoice : public Voice {
                                const std::vector<std::string>& list,
                                const ProgressSink& progress) override;
   std::vector<VoiceList> score_codes(std::span<const Case> cases,
-                                     const std::vector<std::string>& known, const CodeList& allowed,
+                                     std::span<const std::vector<std::string>> candidates,
+                                     const CodeList& allowed,
                                      const ProgressSink& progress) override;
   std::vector<VoiceText> write(std::span<const Case> cases, const ProgressSink& progress) override;
 
@@ -135,15 +136,19 @@ std::vector<VoiceList> LanguageVoice::score(std::span<const Case> cases, AnswerK
   return out;
 }
 
-std::vector<VoiceList> LanguageVoice::score_codes(std::span<const Case> cases,
-                                                  const std::vector<std::string>& known,
-                                                  const CodeList& allowed,
-                                                  const ProgressSink& progress) {
-  std::vector<VoiceList> out = score(cases, AnswerKind::kCodes, known, progress);
+std::vector<VoiceList> LanguageVoice::score_codes(
+    std::span<const Case> cases, std::span<const std::vector<std::string>> candidates,
+    const CodeList& allowed, const ProgressSink& progress) {
   std::vector<std::string> whole;
   for (const Code& code : allowed.codes()) whole.push_back(code.code);
   const AnswerTrie& trie = trie_of(whole);
   const Asked asked = ask(cases, AnswerKind::kCodes, trie.longest());
+  std::vector<VoiceList> out(cases.size());
+  for (size_t i = 0; i < cases.size(); ++i) {
+    out[i].refused = asked.refused[i];
+    out[i].tokens = asked.tokens[i];
+    out[i].taken_out = asked.taken[i];
+  }
   const auto beams = static_cast<int>(settings_.model.code_beams);
   const auto found = rank_answers(
       model_, asked.prompts, trie,
@@ -151,11 +156,19 @@ std::vector<VoiceList> LanguageVoice::score_codes(std::span<const Case> cases,
          tell(progress, phase("searching the code list", done, asked.prompts.size()));
        }});
   for (size_t k = 0; k < found.size(); ++k)
-    for (const ScoredAnswer& one : found[k].answers) {
-      const std::string& code = trie.answer(static_cast<size_t>(one.index));
-      if (std::find(known.begin(), known.end(), code) == known.end())
-        out[asked.of[k]].found.emplace_back(code, one.log_probability);
-    }
+    for (const ScoredAnswer& one : found[k].answers)
+      out[asked.of[k]].found.emplace_back(trie.answer(static_cast<size_t>(one.index)),
+                                          one.log_probability);
+  // Each case has candidates of its own: a trie of some dozens of codes behind one prompt.
+  for (size_t k = 0; k < asked.prompts.size(); ++k) {
+    const size_t i = asked.of[k];
+    if (candidates[i].empty()) continue;
+    const AnswerTrie own = AnswerTrie::compile(model_.tokenizer(), maker_->end_id(), candidates[i]);
+    out[i].log_probability = score_closed_set(model_, std::span(asked.prompts).subspan(k, 1), own)
+                                 .front()
+                                 .log_probability;
+    tell(progress, phase("scoring codes", k + 1, asked.prompts.size()));
+  }
   return out;
 }
 

@@ -99,14 +99,20 @@ StudyAnswererFile read_file_of(const std::filesystem::path& folder, Settings& se
 
 std::string_view word_of(RankerRole role) {
   switch (role) {
-    case RankerRole::kMajority:
-      return "majority";
+    case RankerRole::kMember:
+      return "member";
     case RankerRole::kNgrams:
       return "ngrams";
     case RankerRole::kNearest:
       return "nearest";
+    case RankerRole::kMajority:
+      return "majority";
   }
   return "";
+}
+
+bool has_ranker(AnswerKind kind, RankerRole role) {
+  return kind != AnswerKind::kText || role == RankerRole::kNearest || role == RankerRole::kMajority;
 }
 
 bool is_study_answerer(const std::filesystem::path& folder) {
@@ -149,18 +155,25 @@ double good_turing_unseen(std::span<const std::string> answers) {
   return std::clamp(static_cast<double>(once) / std::max(1.0, n), 1 / (n + 2), 0.5);
 }
 
-std::vector<double> ranker_log_probabilities(const AnswerRanker& ranker, std::string_view text,
-                                             std::span<const std::string> answers,
-                                             double unseen_share, size_t unseen) {
-  std::unordered_map<std::string, double> known;
-  for (RankedAnswer& one : ranker.rank(text, std::numeric_limits<size_t>::max()))
-    known.emplace(std::move(one.answer), one.score);
-  const double floor = unseen_share / static_cast<double>(std::max<size_t>(1, unseen));
-  std::vector<double> out;
-  for (const std::string& answer : answers) {
-    auto at = known.find(answer);
-    const double p = at == known.end() ? floor : (1 - unseen_share) * at->second;
-    out.push_back(std::log(std::max(p, std::numeric_limits<double>::min())));
+RankerVoice::RankerVoice(const AnswerRanker& ranker, std::string_view text, double unseen_share,
+                         size_t unseen)
+    : ranked_(ranker.rank(text, std::numeric_limits<size_t>::max())),
+      unseen_share_(unseen_share),
+      floor_(unseen_share / static_cast<double>(std::max<size_t>(1, unseen))) {
+  for (const RankedAnswer& one : ranked_) score_.emplace(one.answer, one.score);
+}
+
+double RankerVoice::log_probability(const std::string& answer) const {
+  auto at = score_.find(answer);
+  const double p = at == score_.end() ? floor_ : (1 - unseen_share_) * at->second;
+  return std::log(std::max(p, std::numeric_limits<double>::min()));
+}
+
+std::vector<std::string> RankerVoice::best(size_t most) const {
+  std::vector<std::string> out;
+  for (const RankedAnswer& one : ranked_) {
+    if (out.size() == most) break;
+    out.push_back(one.answer);
   }
   return out;
 }
@@ -197,10 +210,11 @@ StudyAnswerer::~StudyAnswerer() = default;
 
 void StudyAnswerer::open_rankers(const std::filesystem::path& folder) {
   for (AnswerKind kind : questions_of(settings_))
-    for (RankerRole role : {RankerRole::kMajority, RankerRole::kNgrams, RankerRole::kNearest}) {
+    for (RankerRole role :
+         {RankerRole::kMember, RankerRole::kNgrams, RankerRole::kNearest, RankerRole::kMajority}) {
       const auto file =
           folder / (std::string(word_of(role)) + "-" + std::string(word_of(kind)) + ".bin");
-      if (role == RankerRole::kNgrams && kind == AnswerKind::kText) continue;
+      if (!has_ranker(kind, role)) continue;
       rankers_[{role, kind}] = parse_ranker(read_file(file));
     }
 }
@@ -243,20 +257,31 @@ const AnswerRanker& StudyAnswerer::ranker(RankerRole role, AnswerKind kind) cons
 StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, AnswerKind kind,
                                                 Voice* voice) const {
   const bool codes = kind == AnswerKind::kCodes;
-  const std::vector<std::string>& known = codes ? file_.known_codes : file_.labels;
   Lists out;
   out.scores.resize(cases.size());
+  out.alone.resize(cases.size());
   out.refused.resize(cases.size());
   out.tokens.resize(cases.size());
   out.taken_out.resize(cases.size());
+  const size_t unseen =
+      codes ? codes_->allowed.size() - std::min(codes_->allowed.size(), file_.known_codes.size())
+            : 0;
+  std::vector<RankerVoice> rankers;
+  std::vector<std::vector<std::string>> candidates;
+  for (const Case& item : cases) {
+    rankers.emplace_back(ranker(RankerRole::kMember, kind), item.baseline_text,
+                         codes ? file_.unseen_share : 0, unseen);
+    candidates.push_back(codes
+                             ? rankers.back().best(static_cast<size_t>(settings_.codes.candidates))
+                             : file_.labels);
+  }
   std::vector<VoiceList> said;
   if (voice != nullptr)
-    said = codes ? voice->score_codes(cases, known, codes_->allowed, sink_)
-                 : voice->score(cases, kind, known, sink_);
-  const size_t unseen = codes ? codes_->allowed.size() - known.size() : 0;
+    said = codes ? voice->score_codes(cases, candidates, codes_->allowed, sink_)
+                 : voice->score(cases, kind, file_.labels, sink_);
   for (size_t i = 0; i < cases.size(); ++i) {
     ListScores& scores = out.scores[i];
-    scores.answers = known;
+    scores.answers = std::move(candidates[i]);
     if (voice != nullptr) {
       out.refused[i] = said[i].refused;
       out.tokens[i] = said[i].tokens;
@@ -266,14 +291,17 @@ StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, Ans
         continue;
       }
       scores.model = std::move(said[i].log_probability);
-      for (auto& [code, log_probability] : said[i].found) {
-        scores.answers.push_back(std::move(code));
+      if (!codes) out.alone[i] = scores;
+      for (const auto& [code, log_probability] : said[i].found) {
+        out.alone[i].answers.push_back(code);
+        out.alone[i].model.push_back(log_probability);
+        if (scores.find(code) >= 0) continue;
+        scores.answers.push_back(code);
         scores.model.push_back(log_probability);
       }
     }
-    scores.ranker =
-        ranker_log_probabilities(ranker(RankerRole::kNgrams, kind), cases[i].baseline_text,
-                                 scores.answers, codes ? file_.unseen_share : 0, unseen);
+    for (const std::string& answer : scores.answers)
+      scores.ranker.push_back(rankers[i].log_probability(answer));
   }
   return out;
 }

@@ -3,15 +3,16 @@
 //
 //   answers.json              base, adapters, prompts, what the tuning cases decided, identity
 //   adapter/, adapter-codes/  PEFT folders: one for all questions, or one for each
-//   majority-codes.bin, ngrams-codes.bin, nearest-codes.bin, nearest-text.bin, ...
-//                             the rankers: the n-gram one is a member of list answers where its
-//                             weight is above 0; all of them are the baselines of a test
+//   member-codes.bin, ngrams-codes.bin, nearest-codes.bin, majority-text.bin, ...
+//                             the rankers: the member joins list answers where its weight is above
+//                             0; all of them are the baselines of a test
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "study/study_codes.h"
@@ -24,8 +25,11 @@ namespace gantry {
 inline constexpr std::string_view kNoBase = "none";  // model.base: rankers alone
 
 // What a ranker is to the study: file names, and the order in reports.
-enum class RankerRole { kMajority, kNgrams, kNearest };
-std::string_view word_of(RankerRole role);  // "majority", "ngrams", "nearest"
+// kMember: of groups the n-gram ranker, of codes the one that also reads titles and concepts.
+enum class RankerRole { kMember, kNgrams, kNearest, kMajority };
+std::string_view word_of(RankerRole role);  // "member", "ngrams", "nearest", "majority"
+// Texts have no member and no n-gram ranker.
+bool has_ranker(AnswerKind kind, RankerRole role);
 
 struct StudyAnswererFile {
   std::string run, base, base_hash;            // base_hash "" with kNoBase
@@ -33,7 +37,7 @@ struct StudyAnswererFile {
   std::map<AnswerKind, ListChoice> choices;    // of closed set and codes
   std::vector<std::string> labels, known_codes;
   std::string code_list, code_edition, code_hash;
-  double unseen_share = 0;  // probability the ranker leaves to codes that training has not
+  double unseen_share = 0;  // probability left to codes that the member does not know
   bool text_abstains = false;
   double text_threshold = 0;
 };
@@ -42,12 +46,21 @@ void write_study_answerer(const std::filesystem::path& folder, const StudyAnswer
 // Whether the folder holds one.
 bool is_study_answerer(const std::filesystem::path& folder);
 
-// Log-probabilities of `answers` by a ranker that gives probabilities. An answer that it has never
-// seen gets an even part of `unseen_share`, of `unseen` answers (Good-Turing: the share of
-// training answers that occur once).
-std::vector<double> ranker_log_probabilities(const AnswerRanker& ranker, std::string_view text,
-                                             std::span<const std::string> answers,
-                                             double unseen_share, size_t unseen);
+// What a ranker that gives probabilities says of any answer: one that it does not know gets an even
+// part of `unseen_share`, among `unseen` such answers.
+class RankerVoice {
+ public:
+  RankerVoice(const AnswerRanker& ranker, std::string_view text, double unseen_share,
+              size_t unseen);
+  double log_probability(const std::string& answer) const;
+  std::vector<std::string> best(size_t most) const;
+
+ private:
+  std::vector<RankedAnswer> ranked_;
+  std::unordered_map<std::string, double> score_;
+  double unseen_share_, floor_;
+};
+// Good and Turing: the share of training answers that occur once, kept off 0 and 1/2.
 double good_turing_unseen(std::span<const std::string> answers);
 
 class StudyAnswerer : public Answerer {
@@ -65,6 +78,7 @@ class StudyAnswerer : public Answerer {
   // why a case has none.
   struct Lists {
     std::vector<ListScores> scores;
+    std::vector<ListScores> alone;  // the voice without the ranker, among what it finds itself
     std::vector<std::string> refused;
     std::vector<int64_t> tokens, taken_out;
   };

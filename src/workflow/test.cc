@@ -18,7 +18,10 @@
 #include "stats/distributions.h"
 #include "stats/proportion.h"
 #include "study/cases.h"
+#include "workflow/evidence.h"
 #include "workflow/predictor.h"
+#include "workflow/readings.h"
+#include "workflow/robustness.h"
 #include "workflow/run_json.h"
 #include "workflow/test_answerer.h"
 #include "workflow/test_parts.h"
@@ -225,6 +228,7 @@ void fill_cases(const std::vector<const Case*>& cases, const std::vector<Predict
   }
   report.coverage = wilson(answered, static_cast<int64_t>(cases.size()));
   report.answered_accuracy = wilson(right, answered);
+  report.right_and_answered = wilson(right, static_cast<int64_t>(cases.size()));
   report.weighed_by = "gradient x input of the first encoder, for the answer given";
 }
 
@@ -232,6 +236,7 @@ void fill_cases(const std::vector<const Case*>& cases, const std::vector<Predict
 
 TestOutcome test(const Study& study_as_opened, const std::string& run_name,
                  const ProgressSink& progress) {
+  note_margin(study_as_opened);  // before the look, so that a margin declared now counts
   auto run_folder = find_run(study_as_opened, run_name);
   auto run = read_run(run_folder);
   const Study study = study_of_run(study_as_opened, run);
@@ -307,6 +312,18 @@ TestOutcome test(const Study& study_as_opened, const std::string& run_name,
         compare(report.classifiers[b + 1].name, model, baselines[b], options.bootstrap));
 
   fill_cases(test_cases, predictions, baselines, predictor, report);
+  describe_answering(predictor, report);
+  count_repeats(predictor, texts, predictions, settings.test.repeats, report);
+  add_neighbours(predictor, cases, report);
+  if (settings.test.robustness) {
+    report.sections.push_back(robustness_section(*store, cases, predictor, report, progress));
+  } else {
+    ReportSection unseen{.name = "unseen",
+                         .title = {"Unseen hospitals and years", "学習にない施設と年"}};
+    unseen.tables.push_back(unseen_table(cases, report));
+    report.sections.push_back(std::move(unseen));
+  }
+  add_evidence(study_as_opened, report);
   write_report(report, outcome.folder);
   return outcome;
 }
@@ -318,7 +335,10 @@ std::filesystem::path rewrite_report(const Study& study, const std::string& run_
     throw Error("E0733", folder.string() + ": this run has not been tested",
                 "Run `gantry test` first.");
   auto state = folder / "test.json";
-  write_report(read_report_state(read_file(state), state.string()), folder);
+  TestReport report = read_report_state(read_file(state), state.string());
+  note_margin(study);
+  add_evidence(study, report);
+  write_report(report, folder);
   return folder;
 }
 

@@ -12,6 +12,7 @@
 #include "study/cases.h"
 #include "workflow/answer_arms.h"
 #include "workflow/answer_sections.h"
+#include "workflow/evidence.h"
 #include "workflow/run_json.h"
 #include "workflow/study_answerer.h"
 #include "workflow/test_parts.h"
@@ -119,6 +120,7 @@ TestOutcome test_answerer(const Study& study, const std::filesystem::path& run_f
     report.sections.push_back(tuning_section(run, run_folder));
   }
   note_refused(questions, report);
+  add_evidence(study, report);
   write_report(report, outcome.folder);
   return outcome;
 }

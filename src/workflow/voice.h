@@ -18,8 +18,7 @@ namespace gantry {
 struct VoiceList {
   std::string refused;                  // why it cannot read the case; "" when it did
   std::vector<double> log_probability;  // of the list that was asked for, natural logarithm
-  // Codes of the whole list that a search found beside those asked for.
-  std::vector<std::pair<std::string, double>> found;
+  std::vector<std::pair<std::string, double>> found;  // by a search over the whole list, best first
   int64_t tokens = 0, taken_out = 0;
 };
 
@@ -42,9 +41,9 @@ class Voice {
   virtual std::vector<VoiceList> score(std::span<const Case> cases, AnswerKind kind,
                                        const std::vector<std::string>& list,
                                        const ProgressSink& progress) = 0;
-  // Likewise for codes: those of `known`, and what a search over `allowed` finds.
+  // Likewise for codes: the candidates of each case, and what a search over `allowed` finds.
   virtual std::vector<VoiceList> score_codes(std::span<const Case> cases,
-                                             const std::vector<std::string>& known,
+                                             std::span<const std::vector<std::string>> candidates,
                                              const CodeList& allowed,
                                              const ProgressSink& progress) = 0;
   virtual std::vector<VoiceText> write(std::span<const Case> cases,
