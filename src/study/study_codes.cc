@@ -1,40 +1,20 @@
 #include "study/study_codes.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <mutex>
 
-#include "base/error.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "study/data_folder.h"
-#include "text/code_list_readers.h"
+#include "weights/code_shelf.h"
 
 namespace gantry {
 namespace {
 
-namespace fs = std::filesystem;
-
-fs::path codes_folder() {
-  if (const char* given = std::getenv("GANTRY_CODES"); given != nullptr && *given) return given;
-  const char* home = std::getenv("XDG_DATA_HOME");
-  if (home != nullptr && *home) return fs::path(home) / "gantry/codes";
-  home = std::getenv("HOME");
-  return fs::path(home == nullptr ? "." : home) / ".local/share/gantry/codes";
-}
-
-CodeList open_list(const std::string& name) {
-  const fs::path file = codes_folder() / (name + ".tsv");
-  if (!fs::exists(file))
-    throw Error("E0521", "there is no code list '" + name + "' in " + codes_folder().string(),
-                "Get it with `gantry codes get " + name +
-                    "`, or bring one in with `gantry codes import FILE`.");
-  return read_code_list(file, name);
-}
-
 std::shared_ptr<const StudyCodes> open_anew(const Settings::Codes& settings) {
-  CodeList whole = open_list(settings.list);
+  const CodeShelf shelf(default_code_shelf_folder(),
+                        read_known_code_lists(data_file("tasks/code-lists.toml")));
+  CodeList whole = shelf.open(settings.list);
   CodeList allowed = whole.subset(settings.ranges, settings.billable_only);
   CodeReplacements replacements;
   std::string text;

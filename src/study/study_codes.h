@@ -27,8 +27,9 @@ struct StudyCodes {
   std::string hash_;
 };
 
-// The list that settings.codes names; opened once in a process and shared. Errors: E0521 there is
-// no such list here (`gantry codes get`), and those of the list's reader and of CodeList::subset.
+// The list that settings.codes names; opened once in a process and shared. Errors: E0422 it is not
+// on the shelf (`gantry codes get`), and those of CodeShelf::open, CodeList::subset and
+// CodeReplacements::load.
 std::shared_ptr<const StudyCodes> open_study_codes(const Settings& settings);
 
 }  // namespace gantry
