@@ -100,6 +100,17 @@ DecoderWeights folder_weights(const DecoderFolder& folder);  // which must outli
 // Bytes of the frozen weights of this model in this form: known before anything is read.
 int64_t frozen_bytes(const DecoderConfig& config, const DecoderHow& how);
 
+// Bytes of a whole run: weights, activations, the adapter with its gradients and moments.
+int64_t decoder_bytes(const DecoderConfig& config, const DecoderLora& lora, const DecoderHow& how,
+                      const DecoderCapacity& capacity);
+// Error E0601, with the table of what takes it and what would fit, when decoder_bytes() is more
+// than `limit` (0: no limit). Call before the weights are read.
+void require_decoder_memory(const DecoderConfig& config, const DecoderLora& lora,
+                            const DecoderHow& how, const DecoderCapacity& capacity, int64_t limit);
+// "It would fit with base weights in nf4: 4210 MiB."
+std::string what_would_fit(const DecoderConfig& config, const DecoderLora& lora,
+                           const DecoderHow& how, const DecoderCapacity& capacity, int64_t limit);
+
 // Floating-point operations of the matrix products of one row in a training step (without attention
 // itself, so that a percentage of the ceiling is never flattered), and of one label row in the
 // head.

@@ -1,0 +1,12 @@
+#include "ops/rms_norm_kernels.h"
+
+namespace gantry {
+
+template <typename T>
+const RmsNormTable<T>& rms_norm_table_avx512() {
+  return isa_avx512::kRmsNormTable<T>;
+}
+template const RmsNormTable<float>& rms_norm_table_avx512<float>();
+template const RmsNormTable<bf16>& rms_norm_table_avx512<bf16>();
+
+}  // namespace gantry

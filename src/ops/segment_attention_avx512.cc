@@ -1,0 +1,12 @@
+#include "ops/segment_attention_kernels.h"
+
+namespace gantry {
+
+template <typename T>
+const SegmentAttentionTable<T>& segment_attention_table_avx512() {
+  return isa_avx512::kSegmentAttentionTable<T>;
+}
+template const SegmentAttentionTable<float>& segment_attention_table_avx512<float>();
+template const SegmentAttentionTable<bf16>& segment_attention_table_avx512<bf16>();
+
+}  // namespace gantry
