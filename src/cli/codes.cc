@@ -111,7 +111,7 @@ void show(Face& face, const CodeShelf& shelf, const std::string& name, const std
   const CodeList list = shelf.open(name);
   const int32_t row = list.find(code);
   if (row < 0) {
-    throw Error("E0347", "'" + code + "' is not a code of " + name,
+    throw Error("E0377", "'" + code + "' is not a code of " + name,
                 "Dots may be left out; `gantry codes show` with the first three characters lists "
                 "what lies beneath.");
   }

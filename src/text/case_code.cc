@@ -44,12 +44,12 @@ CodeReplacements CodeReplacements::parse(std::string_view tsv, const std::string
     const std::string from = fields.size() == 4 ? canonical_code(fields[0]) : std::string();
     const std::string to = fields.size() == 4 ? canonical_code(fields[1]) : std::string();
     if (from.empty() || to.empty() || from == to || trim(fields[3]).empty()) {
-      throw Error("E0343",
+      throw Error("E0373",
                   where + ": not an old code, a new code, a pattern (or nothing), a reason",
                   "Write the four fields, parted by tabs.");
     }
     Line line{.replacement = {to, one_line_title(fields[3])}};
-    if (!fields[2].empty()) line.when.emplace(fields[2], "E0343", where);
+    if (!fields[2].empty()) line.when.emplace(fields[2], "E0373", where);
     all.state_->of[from].push_back(std::move(line));
   }
   return all;

@@ -16,7 +16,7 @@ namespace gantry {
 class CodeReplacements {
  public:
   // Lines "old<tab>new<tab>pattern<tab>reason"; an empty pattern always counts; "#" begins a
-  // remark. E0343 with file and line.
+  // remark. E0373 with file and line.
   static CodeReplacements parse(std::string_view tsv, const std::string& label);
   static CodeReplacements load(const std::filesystem::path& file);
   CodeReplacements();  // replaces nothing

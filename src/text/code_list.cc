@@ -37,7 +37,7 @@ Range range_of(std::string_view text) {
   range.first = plain_code(text.substr(0, dash));
   range.last = dash == std::string_view::npos ? range.first : plain_code(text.substr(dash + 1));
   if (range.first.size() < kCategory || range.last.size() < kCategory || range.last < range.first) {
-    throw Error("E0342", "'" + std::string(text) + "' is not a range of codes",
+    throw Error("E0372", "'" + std::string(text) + "' is not a range of codes",
                 "Write ranges as C00-D49 or C79.5, parted by commas.");
   }
   return range;
@@ -84,7 +84,7 @@ CodeList::CodeList(std::string name, std::string edition, std::vector<Code> code
                    std::span<const int64_t> lines)
     : name_(std::move(name)), edition_(std::move(edition)) {
   if (codes.empty()) {
-    throw Error("E0341", "the code list " + name_ + " holds no code",
+    throw Error("E0371", "the code list " + name_ + " holds no code",
                 "Give a file with a code and a title a line.");
   }
   struct Row {
@@ -95,7 +95,7 @@ CodeList::CodeList(std::string name, std::string edition, std::vector<Code> code
   for (size_t i = 0; i < codes.size(); ++i) {
     const std::string code = canonical_code(codes[i].code);
     if (code.empty()) {
-      throw Error("E0341",
+      throw Error("E0371",
                   "the code list " + name_ + ", " + place_of(lines, i) + ": '" + codes[i].code +
                       "' is not a code",
                   "A code has 3 to 15 letters and digits; a dot behind the third is allowed.");
@@ -107,7 +107,7 @@ CodeList::CodeList(std::string name, std::string edition, std::vector<Code> code
                    [](const Row& a, const Row& b) { return a.plain < b.plain; });
   for (size_t i = 1; i < order.size(); ++i) {
     if (order[i].plain != order[i - 1].plain) continue;
-    throw Error("E0341",
+    throw Error("E0371",
                 "the code list " + name_ + ": " + codes[order[i].number].code + " stands at " +
                     place_of(lines, order[i - 1].number) + " and at " +
                     place_of(lines, order[i].number),
@@ -169,7 +169,7 @@ CodeList CodeList::subset(std::string_view ranges, bool billable_only) const {
   }
   for (size_t r = 0; r < wanted.size(); ++r) {
     if (hit[r]) continue;
-    throw Error("E0342",
+    throw Error("E0372",
                 "no code of " + name_ + " lies in " + wanted[r].first + "-" + wanted[r].last,
                 "`gantry codes show CODE` tells what the list holds.");
   }

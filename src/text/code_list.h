@@ -39,7 +39,7 @@ std::string shortened_code(std::string_view canonical, size_t characters);
 
 class CodeList {
  public:
-  // Sorts by code, finds parents, refuses duplicates. E0341: a code twice (names the rows), a row
+  // Sorts by code, finds parents, refuses duplicates. E0371: a code twice (names the rows), a row
   // that is no code, no code at all. `lines` gives each code's line in the source, for messages.
   CodeList(std::string name, std::string edition, std::vector<Code> codes,
            std::span<const int64_t> lines = {});
@@ -59,7 +59,7 @@ class CodeList {
 
   // Codes within ranges: "C00-D49", "C00-D49,L91.0,M61", "" for all. A range takes in everything
   // whose first characters lie within it (D49 takes in D49.9). Not billable ones stay as parents'
-  // rows only when asked for. E0342: not a range, or nothing lies in it.
+  // rows only when asked for. E0372: not a range, or nothing lies in it.
   CodeList subset(std::string_view ranges, bool billable_only) const;
 
   // Tab-separated with a header: code, title, billable, valid_from, valid_to, terms (parted by

@@ -151,7 +151,7 @@ CodeListFormat tell_code_list_format(std::string_view bytes) {
 
 CodeList parse_order_file(std::string_view bytes, const std::string& name,
                           const std::string& label) {
-  LineReader lines(bytes, label, "E0345");
+  LineReader lines(bytes, label, "E0375");
   std::vector<Code> codes;
   std::vector<int64_t> numbers;
   for (std::string_view line; lines.next(line);) {
@@ -172,7 +172,7 @@ CodeList parse_order_file(std::string_view bytes, const std::string& name,
 
 CodeList parse_code_tsv(std::string_view bytes, const std::string& name, const std::string& label,
                         const std::string& edition) {
-  LineReader lines(bytes, label, "E0346");
+  LineReader lines(bytes, label, "E0376");
   std::vector<Code> codes;
   std::vector<int64_t> numbers;
   TsvColumns columns;

@@ -18,18 +18,18 @@ CodeListFormat tell_code_list_format(std::string_view bytes);
 
 // <diag> elements with <name>, <desc>, <inclusionTerm>; <sevenChrDef> of the element or an ancestor
 // makes the seven-character codes ("X" fills the places between), titled "title, extension". A leaf
-// is billable. E0344: not well-formed, an entity declared, nested too deep, not a tabular list.
+// is billable. E0374: not well-formed, an entity declared, nested too deep, not a tabular list.
 CodeList parse_tabular_xml(std::string_view bytes, const std::string& name,
                            const std::string& label);
 
 // Columns of CMS's icd10cm_order_YYYY.txt: 1-5 order, 7-13 code, 15 billable (0 or 1), 17-76 short
-// title, 78- long title. E0345 with the line.
+// title, 78- long title. E0375 with the line.
 CodeList parse_order_file(std::string_view bytes, const std::string& name,
                           const std::string& label);
 
 // Tab-separated; the first line names the columns: code and title (or long, else short), optionally
 // billable (0/1, yes/no, true/false), valid_from, valid_to (YYYY-MM-DD), terms. Without `billable`
-// a leaf is billable. E0346 with the line.
+// a leaf is billable. E0376 with the line.
 CodeList parse_code_tsv(std::string_view bytes, const std::string& name, const std::string& label,
                         const std::string& edition = {});
 

@@ -109,34 +109,34 @@ TEST(CodeList, Subsets) {
   EXPECT_EQ(list.subset("C00-D49", false).size(), 5u);
   EXPECT_EQ(list.subset("c79.5, T66XXXA", true).size(), 3u);
   EXPECT_EQ(list.subset("", false).size(), list.size());
-  EXPECT_TRUE(error_of([&] { list.subset("D49-C00", true); }).starts_with("E0342"));
-  EXPECT_TRUE(error_of([&] { list.subset("Q00-Q99", true); }).starts_with("E0342"));
-  EXPECT_TRUE(error_of([&] { list.subset("C0", true); }).starts_with("E0342"));
+  EXPECT_TRUE(error_of([&] { list.subset("D49-C00", true); }).starts_with("E0372"));
+  EXPECT_TRUE(error_of([&] { list.subset("Q00-Q99", true); }).starts_with("E0372"));
+  EXPECT_TRUE(error_of([&] { list.subset("C0", true); }).starts_with("E0372"));
 }
 
 TEST(CodeList, BadInputIsRefusedWithItsPlace) {
   EXPECT_EQ(error_of([] { parse_code_tsv("code\ttitle\nC61\tA\nC50\tB\nc61.\tC\n", "n", "f"); }),
-            "E0341: the code list n: C61 stands at line 2 and at line 4");
-  EXPECT_TRUE(error_of([] { parse_code_tsv("a\tb\n", "n", "f"); }).starts_with("E0346: f, line 1"));
+            "E0371: the code list n: C61 stands at line 2 and at line 4");
+  EXPECT_TRUE(error_of([] { parse_code_tsv("a\tb\n", "n", "f"); }).starts_with("E0376: f, line 1"));
   EXPECT_TRUE(error_of([] {
                 parse_code_tsv("code\ttitle\tbillable\nC61\tA\tperhaps\n", "n", "f");
-              }).starts_with("E0346: f, line 2: billable"));
+              }).starts_with("E0376: f, line 2: billable"));
   EXPECT_TRUE(error_of([] {
                 parse_code_tsv("code\ttitle\tvalid_to\nC61\tA\t30.9.2026\n", "n", "f");
-              }).starts_with("E0346"));
+              }).starts_with("E0376"));
   EXPECT_TRUE(
-      error_of([] { parse_code_tsv("code\ttitle\n骨\tA\n", "n", "f"); }).starts_with("E0346"));
-  EXPECT_TRUE(error_of([] { parse_code_tsv("", "n", "f"); }).starts_with("E0341"));
+      error_of([] { parse_code_tsv("code\ttitle\n骨\tA\n", "n", "f"); }).starts_with("E0376"));
+  EXPECT_TRUE(error_of([] { parse_code_tsv("", "n", "f"); }).starts_with("E0371"));
   EXPECT_TRUE(
-      error_of([] { parse_order_file("00001 C61     x short\n", "n", "f"); }).starts_with("E0345"));
+      error_of([] { parse_order_file("00001 C61     x short\n", "n", "f"); }).starts_with("E0375"));
   const std::string xml = data("tabular.xml");
   EXPECT_TRUE(error_of([&] {
                 parse_tabular_xml(xml.substr(0, 900), "n", "f");
-              }).starts_with("E0344: f, line"));
-  EXPECT_TRUE(error_of([] { parse_tabular_xml("<a/>", "n", "f"); }).starts_with("E0344"));
+              }).starts_with("E0374: f, line"));
+  EXPECT_TRUE(error_of([] { parse_tabular_xml("<a/>", "n", "f"); }).starts_with("E0374"));
   EXPECT_TRUE(error_of([] {
                 parse_tabular_xml("<!DOCTYPE d [<!ENTITY e \"x\">]><d>&e;</d>", "n", "f");
-              }).starts_with("E0344: f, line 1: an entity"));
+              }).starts_with("E0374: f, line 1: an entity"));
   std::string deep;
   for (int i = 0; i < 100; ++i) deep += "<diag>";
   EXPECT_TRUE(error_of([&] { parse_tabular_xml(deep, "n", "f"); }).find("too deep") !=
@@ -146,7 +146,7 @@ TEST(CodeList, BadInputIsRefusedWithItsPlace) {
                     "<d><diag><name>C61</name><desc>a</desc></diag><diag><name>C61"
                     "</name><desc>b</desc></diag></d>",
                     "n", "f");
-              }).starts_with("E0341"));
+              }).starts_with("E0371"));
 }
 
 TEST(CaseCode, IsReadByStatedRules) {
@@ -176,10 +176,10 @@ TEST(CaseCode, IsReadByStatedRules) {
   const CodeReplacements none;
   EXPECT_EQ(read_case_code("C88.4", "", whole, allowed, none).standing, CodeStanding::kSubdivided);
   EXPECT_TRUE(
-      error_of([] { CodeReplacements::parse("C61\tC62\n", "t"); }).starts_with("E0343: t, line 1"));
+      error_of([] { CodeReplacements::parse("C61\tC62\n", "t"); }).starts_with("E0373: t, line 1"));
   EXPECT_TRUE(error_of([] {
                 CodeReplacements::parse("C61\tC62\t(\tx\n", "t");
-              }).starts_with("E0343: t, line 1: the pattern"));
+              }).starts_with("E0373: t, line 1: the pattern"));
 }
 
 // The edition of April 2026 where it lies on this machine's shelf.

@@ -59,7 +59,7 @@ class TabularReader {
 
   [[noreturn]] void refuse(const std::string& what) const {
     throw Error(
-        "E0344",
+        "E0374",
         label_ + ", line " + std::to_string(XML_GetCurrentLineNumber(parser_.get())) + ": " + what,
         "Give the tabular list of ICD-10-CM as CDC/NCHS publishes it.");
   }

@@ -57,7 +57,7 @@ struct Regimen {
 
 class RegimenTerms {
  public:
-  // E0351: not TOML, an unknown key, a value of the wrong type, a pattern that does not compile;
+  // E0378: not TOML, an unknown key, a value of the wrong type, a pattern that does not compile;
   // with file and line.
   static RegimenTerms load(const std::filesystem::path& file);
   static RegimenTerms parse(std::string_view toml, const std::string& label);
