@@ -11,6 +11,7 @@
 #include "stats/bootstrap.h"
 #include "weights/decoder_folder.h"
 #include "workflow/language_voice.h"
+#include "workflow/similar_cases.h"
 
 namespace gantry {
 namespace {
@@ -152,6 +153,23 @@ class Maker {
       out_.examples.push_back(one.item->source + "/" + one.item->id);
   }
 
+  // Examples as the prompt shows them: where it shows the most similar case's text, another's than
+  // the example's own.
+  std::vector<PromptExample> prepared(const std::vector<PromptExample>& examples) {
+    if (is_list() || !shows_similar(answerer_.settings())) return examples;
+    std::vector<PromptExample> out;
+    shown_.clear();
+    for (const PromptExample& one : examples) shown_.push_back(std::make_unique<Case>(*one.item));
+    const AnswerRanker& nearest = answerer_.ranker(RankerRole::kNearest, AnswerKind::kText);
+    for (size_t i = 0; i < examples.size(); ++i) {
+      for (const RankedAnswer& near : nearest.rank(shown_[i]->baseline_text, 2))
+        if (near.answer != examples[i].answer && shown_[i]->similar.empty())
+          shown_[i]->similar = near.answer;
+      out.push_back({shown_[i].get(), examples[i].answer});
+    }
+    return out;
+  }
+
   QuestionArms finish() {
     QuestionArms done;
     done.kind = out_.kind;
@@ -256,6 +274,7 @@ class Maker {
   QuestionArms out_;
   std::vector<Case> cases_;
   std::vector<std::string> why_;  // [cases] an arm could not read it
+  std::vector<std::unique_ptr<Case>> shown_;
 };
 
 }  // namespace
@@ -286,8 +305,9 @@ std::vector<QuestionArms> answer_all_arms(StudyAnswerer& answerer, const Setting
       maker.add(ArmRole::kOriginal, base + ", untuned",
                 "the base model as it came, same prompt and constraint", original.get());
       if (settings.prompt.examples > 0) {
-        const auto examples = choose_examples(training, kind, settings);
-        maker.set_examples(examples);
+        const auto chosen = choose_examples(training, kind, settings);
+        maker.set_examples(chosen);
+        const auto examples = maker.prepared(chosen);
         const std::string shots = ", " + std::to_string(examples.size()) + " examples shown";
         tuned->show(kind, examples);
         maker.add(ArmRole::kTunedShots, base + ", tuned" + shots,

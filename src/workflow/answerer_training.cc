@@ -20,6 +20,7 @@
 #include "workflow/encoder_voice.h"
 #include "workflow/pair_maker.h"
 #include "workflow/run_identity.h"
+#include "workflow/similar_cases.h"
 #include "workflow/training_plan.h"
 
 namespace gantry {
@@ -51,6 +52,13 @@ struct Work {
   std::vector<const Case*> pick(const std::vector<size_t>& indices) const {
     std::vector<const Case*> out;
     for (size_t i : indices) out.push_back(plan.cases[i]);
+    return out;
+  }
+  // The same as the owner of the cases.
+  std::vector<Case*> changeable(const std::vector<size_t>& indices) {
+    std::vector<Case*> out;
+    for (size_t i : indices)
+      out.push_back(&cases.cases[static_cast<size_t>(plan.cases[i] - cases.cases.data())]);
     return out;
   }
 };
@@ -133,6 +141,8 @@ void tune_group(Work& work, AdapterGroup& group, std::vector<std::string>& refus
   for (size_t r = 0; r < work.plan.rounds.size(); ++r) {
     const TrainingRound& round = work.plan.rounds[r];
     const auto tuning_cases = work.pick(round.tuning);
+    if (shows_similar(work.settings))
+      find_similar_for_training(work.changeable(round.training), work.changeable(round.tuning));
     MadePairs training =
         make_pairs(*work.maker, work.pick(round.training), group.kinds, work.settings);
     MadePairs tuning = make_pairs(*work.maker, tuning_cases, group.kinds, work.settings);

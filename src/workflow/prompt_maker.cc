@@ -29,7 +29,7 @@ std::string template_text(const Settings::Prompt& prompt, AnswerKind kind) {
 std::map<std::string, std::string> columns_of(const Case& item) {
   static const std::set<std::string> kHidden = {"diagnoses", "plans", "answer", "label"};
   std::map<std::string, std::string> out = {
-      {"text", item.text}, {"source", item.source}, {"date", item.date}};
+      {"text", item.text}, {"source", item.source}, {"date", item.date}, {"similar", item.similar}};
   const auto fields = nlohmann::json::parse(item.fields_json, nullptr, false);
   if (fields.is_object())
     for (const auto& [key, value] : fields.items())

@@ -15,6 +15,7 @@
 #include "workflow/encoder_voice.h"
 #include "workflow/language_voice.h"
 #include "workflow/run_json.h"
+#include "workflow/similar_cases.h"
 
 namespace gantry {
 namespace {
@@ -353,7 +354,13 @@ std::vector<TextAnswer> StudyAnswerer::texts(std::span<const Case> cases, Voice*
   std::vector<TextAnswer> out(cases.size());
   refused.assign(cases.size(), "");
   std::vector<VoiceText> written;
-  if (voice != nullptr) written = voice->write(cases, sink_);
+  if (voice != nullptr && shows_similar(settings_)) {
+    std::vector<Case> shown(cases.begin(), cases.end());
+    find_similar(ranker(RankerRole::kNearest, AnswerKind::kText), shown);
+    written = voice->write(shown, sink_);
+  } else if (voice != nullptr) {
+    written = voice->write(cases, sink_);
+  }
   for (size_t i = 0; i < cases.size(); ++i) {
     TextAnswer& answer = out[i];
     if (voice == nullptr) {
