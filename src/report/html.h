@@ -1,4 +1,4 @@
-// Small pieces of HTML: escaped text, figures with their interval and n, tables.
+// Small pieces of HTML: escaped text, figures with their interval and n.
 #pragma once
 
 #include <string>
@@ -16,13 +16,5 @@ std::string escape_html(std::string_view text);
 std::string figure_text(const Estimate& estimate, int decimals = 3);
 // The same with ", n = 57" or, for a proportion, ", 54 of 57".
 std::string figure_with_n(const Estimate& estimate, int decimals = 3);
-
-struct Table {
-  std::string caption;
-  std::vector<std::string> head;               // plain text
-  std::vector<std::vector<std::string>> rows;  // HTML
-  std::string html() const;
-  std::string csv() const;  // tags taken off
-};
 
 }  // namespace gantry

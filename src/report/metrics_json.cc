@@ -1,5 +1,6 @@
 #include "report/metrics_json.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace gantry {
@@ -101,9 +102,70 @@ Json classifier(const TestedClassifier& tested, const std::vector<std::string>& 
   return out;
 }
 
+Json cell(const Cell& c) {
+  if (c.kind == Cell::Kind::kFigure) return figure(c.estimate);
+  if (c.kind == Cell::Kind::kNumber) return c.defined ? Json(c.number) : Json(nullptr);
+  return c.text.en;
+}
+
+Json table(const ReportTable& t) {
+  Json head = Json::array(), rows = Json::array();
+  for (const auto& h : t.head) head.push_back(h.en);
+  for (const auto& r : t.rows) {
+    Json row = Json::array();
+    for (const auto& c : r) row.push_back(cell(c));
+    rows.push_back(std::move(row));
+  }
+  return {{"caption", t.caption.en}, {"head", std::move(head)}, {"rows", std::move(rows)}};
+}
+
+Json numbers(const std::vector<double>& values) {
+  Json out = Json::array();
+  for (double v : values) out.push_back(std::isfinite(v) ? Json(v) : Json(nullptr));
+  return out;
+}
+
+Json chart(const Chart& c) {
+  Json series = Json::array();
+  for (const auto& s : c.series)
+    series.push_back({{"name", s.name.en},
+                      {"x", numbers(s.x)},
+                      {"y", numbers(s.y)},
+                      {"lower", numbers(s.lower)},
+                      {"upper", numbers(s.upper)}});
+  return {{"caption", c.caption.en},
+          {"categories", c.categories},
+          {"columns", c.columns},
+          {"series", std::move(series)}};
+}
+
+Json sections_object(const std::vector<ReportSection>& sections) {
+  Json out = Json::object();
+  for (const auto& s : sections) {
+    Json paragraphs = Json::array(), tables = Json::object(), charts = Json::object();
+    for (const auto& p : s.paragraphs) paragraphs.push_back(p.text.en);
+    for (const auto& t : s.tables) tables[t.name] = table(t);
+    for (const auto& c : s.charts)
+      if (c.kind != ChartKind::kSvg) charts[c.name] = chart(c);
+    out[s.name] = {{"title", s.title.en},
+                   {"paragraphs", std::move(paragraphs)},
+                   {"tables", std::move(tables)},
+                   {"charts", std::move(charts)}};
+  }
+  return out;
+}
+
+std::string as_text(const Json& json) {
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
-std::string metrics_json(const TestReport& r) {
+std::string sections_json(const std::vector<ReportSection>& sections) {
+  return as_text(sections_object(sections));
+}
+
+std::string metrics_json(const TestReport& r, const std::vector<ReportSection>& sections) {
   Json out;
   out["study"] = r.study;
   out["task"] = r.task;
@@ -137,11 +199,13 @@ std::string metrics_json(const TestReport& r) {
       {"rule", r.abstention.rule},
       {"note", r.abstention_note},
       {"test_coverage", figure(r.coverage)},
-      {"test_accuracy_of_answers", figure(r.answered_accuracy)}};
+      {"test_accuracy_of_answers", figure(r.answered_accuracy)},
+      {"test_right_and_answered", figure(r.right_and_answered)}};
   out["windowed_reports"] = r.windowed_cases;
   out["identity"] = Json::object();
   for (const auto& [key, value] : r.identity) out["identity"][key] = value;
-  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  out["sections"] = sections_object(sections);
+  return as_text(out);
 }
 
 }  // namespace gantry

@@ -1,19 +1,26 @@
-// report.html as text: the sections of the page, from top to bottom.
+// report.html as text: one self-contained page in English and Japanese.
 #pragma once
 
 #include <map>
 #include <string>
+#include <vector>
 
-#include "report/html.h"
 #include "report/test_report.h"
 
 namespace gantry {
 
-// Tables of the report by file name ("classifiers"): each stands in the page and as a CSV.
-std::map<std::string, Table> report_tables(const TestReport& report);
+// `sections`: report_sections(report). `svg` by the chart's name; charts that are missing are said.
+std::string report_page(const TestReport& report, const std::vector<ReportSection>& sections,
+                        const std::map<std::string, std::string>& svg);
 
-// `plots` by name: "flow", "confusion", "reliability", "risk_coverage", "training"; missing ones
-// are said.
-std::string report_page(const TestReport& report, const std::map<std::string, std::string>& plots);
+// A page of sections alone: an example, a comparison of runs. `lead` stands below the title;
+// `synthetic` is said at the top and at the foot of every printed page.
+struct PlainPage {
+  Words title, lead;
+  bool synthetic = false;
+  std::string data_note, foot;
+};
+std::string sections_page(const PlainPage& page, const std::vector<ReportSection>& sections,
+                          const std::map<std::string, std::string>& svg);
 
 }  // namespace gantry

@@ -125,8 +125,14 @@ GANTRY_FIELDS(RestartCurve, restart, seed, best_epoch, chosen, tuned_on, trainin
               accuracy, macro_f1, best_accuracy, best_macro_f1)
 GANTRY_FIELDS(RecipeStep, name, accuracy, macro_f1)
 GANTRY_FIELDS(WeighedSpan, begin, end, weight)
+GANTRY_FIELDS(Neighbour, id, source, text, label, similarity)
+GANTRY_FIELDS(ReaderReadings, reader, label, seconds)
+GANTRY_FIELDS(MarginDeclaration, margin, at, looks)
+GANTRY_FIELDS(Rating, rater, item, arm, grade, comment)
+GANTRY_FIELDS(Ratings, scale, acceptable, ratings, items, notes)
 GANTRY_FIELDS(TestedCase, id, patient, source, date, original, model_text, truth, predicted,
-              probability, abstained, tokens, windows, baseline_predicted, weighed, fields, scores)
+              probability, abstained, tokens, windows, baseline_predicted, weighed, fields, scores,
+              neighbours)
 GANTRY_FIELDS(Words, en, ja)
 namespace {
 // NaN marks "no point"; JSON has none.
@@ -170,8 +176,10 @@ GANTRY_FIELDS(TestReport, study, task, title, title_ja, question, source, synthe
               tested_at, looks, earlier_looks, labels, label_names, label_names_ja, flow, sets,
               split_method, split_proof, notes, classifiers, comparisons, restarts, recipe,
               recipe_cases, temperature, abstention, abstention_note, answered_accuracy, coverage,
-              windowed_cases, cases, weighed_by, bootstrap_samples, training_seconds,
-              useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes, identity, sections)
+              right_and_answered, windowed_cases, cases, weighed_by, bootstrap_samples,
+              training_seconds, useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes,
+              identity, answering, repeats, repeats_differing, readers, reader_notes, margins,
+              ratings, first_lines, sections)
 #undef GANTRY_FIELDS
 
 std::string report_state(const TestReport& report) {

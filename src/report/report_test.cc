@@ -1,15 +1,30 @@
+#include "report/test_report.h"
+
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
 
 #include "base/error.h"
+#include "report/failure_browser.h"
 #include "report/flow_diagram.h"
 #include "report/metrics_json.h"
 #include "report/page.h"
 #include "report/report_state.h"
+#include "report/section_html.h"
+#include "report/sections.h"
+#include "report/sheet.h"
 
 namespace gantry {
 namespace {
+
+// Lets the checklists be found in the source tree.
+const int kDataFolder = setenv("GANTRY_DATA", GANTRY_SOURCE_DIR, 1);
+
+using Tone = ReportParagraph::Tone;
 
 TestedClassifier classifier(std::string name, bool is_model, std::vector<int> predicted) {
   Predictions p;
@@ -26,9 +41,12 @@ TestedClassifier classifier(std::string name, bool is_model, std::vector<int> pr
   return out;
 }
 
+// Six reports of groups 0 0 1 1 2 2; the model takes R3 (group 1) for 2.
 TestReport some_report() {
   TestReport r;
   r.title = "Bone metastasis <in> reports";
+  r.title_ja = "骨転移";
+  r.run = "run-1";
   r.labels = {"0", "1", "2"};
   r.label_names = {"none", "progressive", "stable"};
   r.classifiers = {classifier("model", true, {0, 0, 1, 2, 2, 2}),
@@ -41,69 +59,160 @@ TestReport some_report() {
   r.sets = {{"training", 10, 8, {4, 3, 3}, {40, 3, 3}}, {"test", 6, 6, {2, 2, 2}, {2, 2, 2}}};
   r.flow = {{"imported", 20, 16, 0, 0}, {"holds 転移", 16, 14, 4, 2}};
   r.looks = 2;
-  r.earlier_looks = {"2026-01-01T00:00:00Z run-1"};
+  r.earlier_looks = {"2026-01-01T00:00:00Z run-0"};
   r.synthetic = true;
-  TestedCase wrong{.id = "R4",
-                   .original = "<b>骨転移</b>",
-                   .model_text = "<b>骨転移</b>",
-                   .truth = 1,
-                   .predicted = 2};
-  wrong.probability = {0.1, 0.1, 0.8};
-  wrong.weighed = {{3, 6, 1.0}, {6, 9, -0.5}};
-  wrong.baseline_predicted = {1};
-  r.cases = {wrong};
+  r.bootstrap_samples = 100;
+  const int answers[] = {0, 0, 1, 2, 2, 2};
+  for (int i = 0; i < 6; ++i) {
+    TestedCase c{.id = "R" + std::to_string(i),
+                 .patient = "P" + std::to_string(i),
+                 .source = "ha",
+                 .date = "2020-01-01",
+                 .original = "<b>骨転移</b>" + std::to_string(i),
+                 .model_text = "<b>骨転移</b>" + std::to_string(i),
+                 .truth = i / 2,
+                 .predicted = answers[i]};
+    for (int g = 0; g < 3; ++g) c.probability.push_back(g == answers[i] ? 0.8 : 0.1);
+    c.baseline_predicted = {i / 2};
+    c.fields = {{"sex", i % 2 ? "F" : "M"}, {"age", "6" + std::to_string(i)}};
+    r.cases.push_back(std::move(c));
+  }
+  r.cases[3].weighed = {{3, 6, 1.0}, {6, 9, -0.5}};
+  r.cases[3].neighbours = {{"T1", "hb", "似た報告", 1, 0.9}};
   return r;
 }
 
+std::string page_of(const TestReport& r) { return report_page(r, report_sections(r), {}); }
+
+const ReportTable& table_of(const ReportSection& s, const std::string& name) {
+  for (const auto& t : s.tables)
+    if (t.name == name) return t;
+  throw std::runtime_error("no table " + name);
+}
+
+bool says(const ReportSection& s, const std::string& words, Tone tone) {
+  for (const auto& p : s.paragraphs)
+    if (p.tone == tone && p.text.en.find(words) != std::string::npos) return true;
+  return false;
+}
+
 TEST(Page, SaysFirstThatTheModelLoses) {
-  std::string page = report_page(some_report(), {});
-  size_t loses = page.find("does not beat the baseline"), results = page.find("<h2>Results");
+  std::string page = page_of(some_report());
+  size_t loses = page.find("does not beat the baseline"), results = page.find("id=\"results\"");
   ASSERT_NE(loses, std::string::npos);
+  ASSERT_NE(results, std::string::npos);
   EXPECT_LT(loses, results);
 }
 
-TEST(Page, EscapesTextsAndShadesByBytes) {
-  std::string page = report_page(some_report(), {});
+TEST(Page, FirstLinesStandAboveAllFigures) {
+  TestReport r = some_report();
+  r.first_lines = {{{"The model loses to majority."}, Tone::kBad}};
+  const std::string page = page_of(r);
+  EXPECT_LT(page.find("The model loses to majority."), page.find("does not beat"));
+}
+
+TEST(Page, EscapesTextsEverywhere) {
+  std::string page = page_of(some_report());
   EXPECT_EQ(page.find("<b>骨"), std::string::npos);
-  EXPECT_NE(page.find("&lt;b&gt;<mark"), std::string::npos);
+  EXPECT_NE(page.find("\\u003cb>"), std::string::npos);  // in the failures' data
   EXPECT_NE(page.find("Bone metastasis &lt;in&gt; reports"), std::string::npos);
 }
 
+TEST(Page, FailureDataCannotEndItsScript) {
+  TestReport r = some_report();
+  r.cases[3].model_text = r.cases[3].original = "</script><script>alert(1)</script><!--";
+  r.cases[3].weighed.clear();
+  const std::string html = failure_browser_html(r);
+  EXPECT_EQ(html.find("alert(1)</script>"), std::string::npos);
+  EXPECT_NE(html.find("alert(1)"), std::string::npos);
+}
+
+TEST(Page, FailuresHoldWordsNeighboursAndReaders) {
+  TestReport r = some_report();
+  r.readers = {{"A", {0, 0, 1, 1, 2, -1}, {1, 1, 1, 1, 1, -1}}};
+  const std::string html = failure_browser_html(r);
+  const size_t begin = html.find("id=\"failure-data\">") + 18;
+  const auto data =
+      nlohmann::json::parse(html.substr(begin, html.find("</script>", begin) - begin));
+  ASSERT_EQ(data["failures"].size(), 1u);
+  const auto& f = data["failures"][0];
+  EXPECT_EQ(f["id"], "R3");
+  EXPECT_EQ(f["text"][1][0], "骨");  // bytes 3 to 6: shaded by its weight
+  EXPECT_EQ(f["text"][1][1], 1.0);
+  EXPECT_EQ(f["readers"][0], 1);
+  EXPECT_EQ(f["neighbours"][0]["text"], "似た報告");
+  EXPECT_EQ(data["readers"][0], "A");
+}
+
 TEST(Page, SaysSyntheticAndTheNumberOfLooks) {
-  std::string page = report_page(some_report(), {});
+  std::string page = page_of(some_report());
   EXPECT_NE(page.find("SYNTHETIC DATA"), std::string::npos);
+  EXPECT_NE(page.find("合成データ"), std::string::npos);
   EXPECT_NE(page.find("look number 2"), std::string::npos);
 }
 
 TEST(Page, AsksForNothingFromOutside) {
-  std::string page = report_page(some_report(), {{"flow", flow_diagram_svg(some_report())}});
-  for (const char* word : {"src=\"http", "href=\"http", "url(http", "@import"})
+  const TestReport r = some_report();
+  std::string page = report_page(r, report_sections(r), {{"flow", flow_diagram_svg(r)}});
+  for (const char* word : {"src=\"http", "href=\"http", "url(http", "@import", "fetch(", "XMLHttp"})
     EXPECT_EQ(page.find(word), std::string::npos) << word;
+}
+
+TEST(Page, OfATestWithoutAClassifier) {
+  TestReport r;
+  r.title = "Regimens";
+  r.labels = {};
+  ReportSection s{.name = "regimens", .title = {"Regimens", "レジメン"}};
+  s.table("fields", "Fields", {"field", "right"})
+      .rows.push_back({"dose", Cell::figure(not_defined(0, "Wilson"))});
+  r.sections = {s};
+  const auto sections = report_sections(r);
+  const std::string page = report_page(r, sections, {});
+  EXPECT_NE(page.find("レジメン"), std::string::npos);
+  EXPECT_NE(page.find("not defined, n = 0"), std::string::npos);
+  const auto json = nlohmann::json::parse(metrics_json(r, sections));
+  EXPECT_TRUE(json["sections"]["regimens"]["tables"]["fields"]["rows"][0][1]["value"].is_null());
+}
+
+TEST(Page, APageOf100000AnswersHoldsItsErrorsOnly) {
+  TestReport r = some_report();
+  const TestedCase right = r.cases[0];
+  r.cases.resize(6);
+  for (int i = 0; i < 20000; ++i) r.cases.push_back(right);
+  EXPECT_LT(failure_browser_html(r).size(), 20000u);
 }
 
 TEST(ReportState, ComesBackWhole) {
   TestReport report = some_report();
+  report.readers = {{"A", {0, 0, 1, 1, 2, -1}, {1, 2.5, 1, 1, 1, -1}}};
+  report.margins = {{0.05, "2026-01-01T00:00:00Z", 0}};
+  report.ratings = {{"bad", "good"}, {0, 1}, {{"r", "c", "a", 1, "fine"}}, 1, {}};
+  ReportSection s{.name = "s", .title = "S"};
+  s.charts.push_back({.name = "c", .series = {{.name = "x", .x = {1, 2}, .y = {NAN, 3}}}});
+  report.sections = {s};
   std::string state = report_state(report);
   TestReport back = read_report_state(state, "test.json");
   EXPECT_EQ(report_state(back), state);
-  EXPECT_EQ(report_page(back, {}), report_page(report, {}));
+  EXPECT_EQ(page_of(back), page_of(report));
   EXPECT_FALSE(back.abstention.attainable);
+  EXPECT_TRUE(std::isnan(back.sections[0].charts[0].series[0].y[0]));
 }
 
 TEST(ReportState, RefusesWhatIsNone) {
-  for (const char* bad : {"", "{}", "[1]", "{\"format\":2}"})
-    EXPECT_THROW(read_report_state(bad, "test.json"), Error);
+  for (const char* bad : {"", "{}", "[1]", "{\"format\":2}", "{\"format\":1}"})
+    EXPECT_THROW(read_report_state(bad, "test.json"), Error) << bad;
 }
 
 TEST(Metrics, NotDefinedIsNullAndFiguresAreWhole) {
   TestReport report = some_report();
   report.classifiers[0].evaluation.macro_auc = not_defined(0, "DeLong");
-  auto json = nlohmann::json::parse(metrics_json(report));
+  auto json = nlohmann::json::parse(metrics_json(report, report_sections(report)));
   EXPECT_TRUE(json["model"]["macro_auc"]["value"].is_null());
   EXPECT_DOUBLE_EQ(json["model"]["accuracy"]["value"].get<double>(), 5.0 / 6);
   EXPECT_EQ(json["model"]["accuracy"]["count"], 5);
   EXPECT_EQ(json["looks_at_test_set"], 2);
-  EXPECT_EQ(metrics_json(report).find("骨転移"), std::string::npos);  // no text of a report
+  EXPECT_TRUE(json["sections"].contains("subgroups"));
+  EXPECT_EQ(metrics_json(report, report_sections(report)).find("骨転移</b>"), std::string::npos);
 }
 
 TEST(FlowDiagram, HoldsEveryCount) {
@@ -113,9 +222,159 @@ TEST(FlowDiagram, HoldsEveryCount) {
     EXPECT_NE(svg.find(text), std::string::npos) << text;
 }
 
-TEST(Tables, CsvHasNoTags) {
-  for (const auto& [name, table] : report_tables(some_report()))
-    EXPECT_EQ(table.csv().find("<strong>"), std::string::npos) << name;
+TEST(Tables, EveryRowIsAsLongAsItsHeadAndNamesAreUnique) {
+  TestReport r = some_report();
+  r.readers = {{"A", {0, 0, 1, 1, 2, 2}, {1, 2, 3, 4, 5, 6}},
+               {"B", {0, 1, 1, 1, 2, -1}, {2, 2, 2, 2, 2, -1}}};
+  r.margins = {{0.1, "2026-01-01T00:00:00Z", 0}};
+  r.ratings = {{"bad", "good"},
+               {0, 1},
+               {{"x", "c1", "a", 1, "fine"}, {"x", "c1", "b", 0, ""}, {"y", "c1", "a", 1, ""}},
+               1,
+               {}};
+  std::set<std::string> tables, charts;
+  for (const auto& s : report_sections(r)) {
+    for (const auto& t : s.tables) {
+      EXPECT_TRUE(tables.insert(t.name).second) << t.name;
+      for (const auto& row : t.rows) EXPECT_EQ(row.size(), t.head.size()) << t.name;
+    }
+    for (const auto& c : s.charts) EXPECT_TRUE(charts.insert(c.name).second) << c.name;
+  }
+}
+
+TEST(Tables, CsvQuotesAndHoldsNoTags) {
+  ReportTable t{"t", "T", {"a,b", "c"}, {{"x \"y\"", Cell::count(1234)}}, false};
+  EXPECT_EQ(table_csv(t), "\"a,b\",c\n\"x \"\"y\"\"\",\"1,234\"\n");
+}
+
+TEST(Readers, AgainstTheStandardAndTheModel) {
+  TestReport r = some_report();
+  r.readers = {{"A", {0, 0, 1, 1, 2, 2}, {1, 2, 3, 4, 5, 6}}};
+  const ReportSection s = readers_section(r);
+  const auto& t = table_of(s, "readers");
+  ASSERT_EQ(t.rows.size(), 2u);  // the model first
+  EXPECT_DOUBLE_EQ(t.rows[0][1].estimate.value, 5.0 / 6);
+  EXPECT_DOUBLE_EQ(t.rows[1][1].estimate.value, 1);
+  const auto& m = table_of(s, "model_against_readers");
+  EXPECT_EQ(m.rows[0][1].number, 5);  // both right
+  EXPECT_EQ(m.rows[0][3].number, 1);  // only the reader
+  EXPECT_DOUBLE_EQ(m.rows[0][5].number, 1);
+  EXPECT_EQ(table_of(s, "reading_times").rows.back()[2].number, 21);
+}
+
+TEST(Readers, IncompleteIsSaidAndNotFilled) {
+  TestReport r = some_report();
+  r.readers = {{"A", {0, -1, -1, 1, 2, 2}, {-1, -1, -1, -1, -1, -1}}};
+  const ReportSection s = readers_section(r);
+  EXPECT_TRUE(says(s, "A read 4 of 6 reports", Tone::kWarning));
+  EXPECT_EQ(table_of(s, "readers").rows[1][1].estimate.n, 4);
+  EXPECT_EQ(table_of(s, "reading_times").rows.back()[1].number, 0);
+}
+
+TEST(Readers, NobodyReadWhatTheOtherRead) {
+  TestReport r = some_report();
+  r.readers = {{"A", {0, 0, 1, -1, -1, -1}, {1, 1, 1, -1, -1, -1}},
+               {"B", {-1, -1, -1, 1, 2, 2}, {-1, -1, -1, 1, 1, 1}}};
+  const ReportSection s = readers_section(r);
+  for (const auto& row : table_of(s, "agreement").rows)
+    if (row[0].text.en == "A / B") {
+      EXPECT_FALSE(row[2].estimate.defined);
+    }
+  EXPECT_FALSE(table_of(s, "agreement_overall").rows[0][1].estimate.defined);
+  EXPECT_FALSE(table_of(s, "reading_time_tests").rows[0][3].defined);
+}
+
+TEST(Readers, MarginsOfEachDateAreShown) {
+  TestReport r = some_report();
+  r.readers = {{"A", {0, 0, 1, 1, 2, 2}, {1, 2, 3, 4, 5, 6}}};
+  EXPECT_TRUE(says(readers_section(r), "No non-inferiority margin", Tone::kSoft));
+  r.margins = {{0.05, "2026-01-01T00:00:00Z", 0}};
+  ReportSection s = readers_section(r);
+  EXPECT_TRUE(says(s, "declared 2026-01-01T00:00:00Z, before", Tone::kPlain));
+  EXPECT_FALSE(says(s, "AFTER", Tone::kBad));
+  r.margins.push_back({0.2, "2026-02-01T00:00:00Z", 1});
+  s = readers_section(r);
+  EXPECT_TRUE(says(s, "changed from 0.050 to 0.200 on 2026-02-01T00:00:00Z, AFTER", Tone::kBad));
+  EXPECT_NE(table_of(s, "noninferiority").caption.en.find("0.200"), std::string::npos);
+  r.margins = {{0.05, "2026-01-01T00:00:00Z", 3}};
+  EXPECT_TRUE(says(readers_section(r), "does not count as declared in advance", Tone::kBad));
+}
+
+TEST(Ratings, ArmsRatersAndComments) {
+  Ratings r{{"bad", "some", "good"}, {0, 1, 1}, {}, 4, {}};
+  for (int i = 0; i < 4; ++i)
+    for (const char* rater : {"x", "y"}) {
+      r.ratings.push_back({rater, "c" + std::to_string(i), "tuned", 2, i == 0 ? "good" : ""});
+      r.ratings.push_back({rater, "c" + std::to_string(i), "original", i == 3 ? 1 : 0, ""});
+    }
+  r.ratings.pop_back();  // y did not grade the last one
+  const ReportSection s = ratings_section(r, {.samples = 100});
+  EXPECT_TRUE(says(s, "1 of 16 grades are missing", Tone::kWarning));
+  const auto& share = table_of(s, "acceptable");
+  EXPECT_EQ(share.rows[0][0].text.en, "original");
+  EXPECT_EQ(share.rows[0][2].estimate.count, 1);
+  EXPECT_EQ(share.rows[0][2].estimate.n, 7);
+  EXPECT_DOUBLE_EQ(share.rows[1][2].estimate.value, 1);
+  const auto& arms = table_of(s, "arms");
+  EXPECT_EQ(arms.rows[0][1].number, 4);
+  EXPECT_EQ(arms.rows[0][5].text.en, "1 / 0 / 3 / 0");
+  EXPECT_DOUBLE_EQ(arms.rows[0][6].number, 0.25);  // 0 against 3: 2 * 0.5^3
+  EXPECT_EQ(table_of(s, "raters").rows.size(), 1u);
+  EXPECT_EQ(table_of(s, "comments").rows.size(), 2u);
+  EXPECT_EQ(s.charts[0].series.size(), 3u);
+}
+
+TEST(Subgroups, SmallOnesAreMarkedAndCountsAddUp) {
+  const ReportSection s = subgroups_section(some_report());
+  int64_t by_sex = 0;
+  for (const auto& row : table_of(s, "subgroups").rows) {
+    EXPECT_NE(row[1].text.en.find(" *"), std::string::npos);
+    if (row[0].text.en == "sex") by_sex += row[2].estimate.n;
+  }
+  EXPECT_EQ(by_sex, 6);
+}
+
+TEST(Ranking, AGroupWithoutACaseIsSaid) {
+  TestReport r = some_report();
+  for (auto& c : r.cases)
+    if (c.truth == 2) c.truth = 0;
+  const ReportSection s = ranking_section(r);
+  EXPECT_TRUE(says(s, "Group 2: no curve", Tone::kSoft));
+}
+
+TEST(Checklists, NameTheirGaps) {
+  const auto lists = checklist_sections(some_report());
+  ASSERT_EQ(lists.size(), 4u);
+  for (const auto& s : lists) {
+    int gaps = 0, filled = 0;
+    for (const auto& row : s.tables[0].rows) {
+      gaps += row[3].text.en.find("GAP") == 0;
+      filled += row[3].text.en == "filled";
+      EXPECT_EQ(row[2].text.en.find('{'), std::string::npos) << row[2].text.en;
+      if (row[3].text.en == "filled") {
+        EXPECT_FALSE(row[2].text.en.empty());
+      }
+    }
+    EXPECT_GT(gaps + filled, 0) << s.name;
+  }
+  EXPECT_EQ(lists[1].tables[0].rows.size(), 44u);  // CLAIM 2024
+  EXPECT_EQ(lists[2].tables[0].rows.size(), 6u);   // MI-CLEAR-LLM
+}
+
+TEST(Sheet, GivesNothingAwayAndComesBack) {
+  Sheet s{.title = {"T", "題"}, .person_column = "reader", .person = "A"};
+  s.keys = {"order", "report"};
+  s.answer_column = "label";
+  s.choices = {{"0", {"none", "なし"}}, {"1", {"some", "あり"}}};
+  s.seconds = true;
+  s.items = {{{"1", "-R1"}, "1 / 1", {{"report", "=cmd() <b>"}}}};
+  EXPECT_EQ(sheet_csv(s),
+            "\xEF\xBB\xBF\"reader\",\"order\",\"report\",\"label\",\"seconds\",\"report\"\r\n"
+            "\"A\",\"1\",\"-R1\",,,\"'=cmd() <b>\"\r\n");
+  const std::string html = sheet_html(s);
+  EXPECT_EQ(html.find("<b>"), std::string::npos);
+  EXPECT_NE(html.find("type=\"radio\""), std::string::npos);
+  EXPECT_EQ(html.find("http"), std::string::npos);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "report/section_html.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/strings.h"
 #include "report/html.h"
 
@@ -39,6 +41,18 @@ const char* style_of(ReportParagraph::Tone tone) {
   }
 }
 
+// The words inside the drawing, for the page's program to put the other language in.
+std::string dictionary(const Chart& chart) {
+  nlohmann::json words = nlohmann::json::object();
+  auto add = [&](const Words& w) {
+    if (!w.ja.empty() && w.ja != w.en) words[w.en] = w.ja;
+  };
+  add(chart.x_label);
+  add(chart.y_label);
+  for (const auto& s : chart.series) add(s.name);
+  return words.empty() ? std::string() : " data-ja=\"" + escape_html(words.dump()) + "\"";
+}
+
 std::string chart_html(const Chart& chart, const std::map<std::string, std::string>& svg) {
   auto drawn = svg.find(chart.name);
   if (drawn == svg.end() || drawn->second.empty())
@@ -48,8 +62,8 @@ std::string chart_html(const Chart& chart, const std::map<std::string, std::stri
                        "gnuplotがないか、描く値がないため、図はありません: " +
                            (chart.caption.ja.empty() ? chart.caption.en : chart.caption.ja)}) +
            "</p>\n";
-  return std::string("<figure") + (chart.wide ? " class=\"wide\"" : "") + ">" + drawn->second +
-         "<figcaption>" + words_html(chart.caption) + "</figcaption></figure>\n";
+  return std::string("<figure") + (chart.wide ? " class=\"wide\"" : "") + dictionary(chart) + ">" +
+         drawn->second + "<figcaption>" + words_html(chart.caption) + "</figcaption></figure>\n";
 }
 
 }  // namespace

@@ -16,6 +16,27 @@ namespace {
 using Figures = EvaluationFigures;
 
 // Fills what may be left empty, and holds the caller to the shapes.
+// Calibration and ranking of numbers that are no probabilities would be figures about nothing.
+void check_probabilities(const Predictions& p) {
+  constexpr double kTolerance = 1e-3;  // rounded probabilities of a file still pass
+  const auto k = static_cast<size_t>(p.classes);
+  for (size_t row = 0; row * k < p.probability.size(); ++row) {
+    double sum = 0;
+    bool within = true;
+    for (size_t c = 0; c < k; ++c) {
+      const double value = p.probability[row * k + c];
+      within = within && value >= 0 && value <= 1;
+      sum += value;
+    }
+    if (!within || !(std::fabs(sum - 1) <= kTolerance))
+      throw Error("E0655",
+                  "case " + std::to_string(row + 1) +
+                      ": the probabilities of its groups add up to " + std::to_string(sum) +
+                      ", not to 1",
+                  "Give one probability a group, from 0 to 1, adding up to 1.");
+  }
+}
+
 Predictions completed(Predictions p) {
   const size_t n = p.truth.size();
   GANTRY_CHECK(p.classes > 0 && p.classes <= 255);
@@ -36,7 +57,7 @@ Predictions completed(Predictions p) {
     GANTRY_CHECK(p.predicted[i] >= 0 && p.predicted[i] < p.classes);
     GANTRY_CHECK(p.weight.empty() || (p.weight[i] > 0 && std::isfinite(p.weight[i])));
   }
-  for (double value : p.probability) GANTRY_CHECK(value >= 0 && value <= 1);
+  check_probabilities(p);
   return p;
 }
 

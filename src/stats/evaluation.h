@@ -76,6 +76,7 @@ struct Evaluation {
   WeightedEvaluation weighted_evaluation;
 };
 
+// Error E0655: a case's probabilities do not add up to 1 (within 0.001) or leave 0 to 1.
 Evaluation evaluate(const Predictions& predictions, const EvaluationOptions& options = {});
 
 }  // namespace gantry

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "base/error.h"
 #include "stats/oracle_test.h"
 #include "stats/roc.h"
 
@@ -166,6 +167,42 @@ TEST(Evaluation, SharedReferenceVector) {
     EXPECT_TRUE(close(e.of_class[c].average_precision.value, v["per_class_ap"][c]));
     EXPECT_TRUE(close(e.of_class[c].brier.value, v["brier_per_class"][c]));
   }
+}
+
+TEST(Evaluation, ProbabilitiesThatDoNotAddUpAreRefused) {
+  Predictions p;
+  p.classes = 2;
+  p.truth = {0, 1};
+  for (const std::vector<double>& bad :
+       {std::vector<double>{0.5, 0.5, 0.7, 0.7}, {0.5, 0.5, 1.2, -0.2}, {0.5, 0.5, NAN, 1.0}}) {
+    p.probability = bad;
+    try {
+      evaluate(p, {.bootstrap = {.samples = 10}});
+      ADD_FAILURE() << bad[2];
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), "E0655");
+      EXPECT_NE(error.message().find("case 2"), std::string::npos);
+    }
+  }
+  p.probability = {0.333, 0.667, 0.2, 0.8};
+  EXPECT_EQ(evaluate(p, {.bootstrap = {.samples = 10}}).n, 2);
+}
+
+TEST(Evaluation, OnePatientAllEqualAndAGroupWithoutACase) {
+  Predictions p;
+  p.classes = 3;
+  p.truth = {0, 0, 1, 1};
+  p.predicted = {0, 0, 0, 0};
+  p.patient = {0, 0, 0, 0};
+  const Evaluation e = evaluate(p, {.bootstrap = {.samples = 50}});
+  EXPECT_EQ(e.patients, 1);
+  EXPECT_TRUE(e.macro_f1.defined);
+  EXPECT_FALSE(e.macro_f1.has_interval);  // one patient: nothing to draw
+  EXPECT_FALSE(e.of_class[2].sensitivity.defined);
+  EXPECT_FALSE(e.of_class[1].precision.defined);  // nobody was called 1
+  EXPECT_FALSE(e.of_class[2].f1.defined);
+  EXPECT_FALSE(e.mcc.defined);
+  EXPECT_TRUE(e.accuracy.has_interval);
 }
 
 }  // namespace

@@ -18,6 +18,17 @@ Estimate proportion(int64_t count, int64_t n, const char* method) {
   return e;
 }
 
+// Score statistic for H0: difference = delta; falls as delta rises (Tango 1998, eq. 5 and 6). b, c:
+// discordant pairs of n. Infinite or 0 where the variance is 0.
+double tango_score(double b, double c, double n, double delta) {
+  const double A = 2 * n, B = -b - c + (2 * n - b + c) * delta, C = -c * delta * (1 - delta);
+  const double q21 = (std::sqrt(std::max(0.0, B * B - 4 * A * C)) - B) / (2 * A);
+  const double variance = n * (2 * q21 + delta * (1 - delta));
+  const double distance = b - c - n * delta;
+  if (variance <= 0) return distance == 0 ? 0.0 : std::copysign(INFINITY, distance);
+  return distance / std::sqrt(variance);
+}
+
 }  // namespace
 
 Estimate wilson(int64_t count, int64_t n, double level) {
@@ -93,15 +104,7 @@ Estimate tango_paired_difference(const PairedCounts& pairs, double level) {
   const double n = static_cast<double>(total), b = static_cast<double>(pairs.first_only),
                c = static_cast<double>(pairs.second_only);
   const double z = two_sided_z(level);
-  // Score statistic for H0: difference = delta; falls as delta rises (Tango 1998, eq. 5 and 6).
-  const auto score = [&](double delta) {
-    const double A = 2 * n, B = -b - c + (2 * n - b + c) * delta, C = -c * delta * (1 - delta);
-    const double q21 = (std::sqrt(std::max(0.0, B * B - 4 * A * C)) - B) / (2 * A);
-    const double variance = n * (2 * q21 + delta * (1 - delta));
-    const double distance = b - c - n * delta;
-    if (variance <= 0) return distance == 0 ? 0.0 : std::copysign(INFINITY, distance);
-    return distance / std::sqrt(variance);
-  };
+  const auto score = [&](double delta) { return tango_score(b, c, n, delta); };
   const auto root = [&](double target, double low, double high) {  // score(low) >= target
     for (int i = 0; i < 200 && high - low > 1e-15; ++i) {
       const double middle = (low + high) / 2;
@@ -114,6 +117,19 @@ Estimate tango_paired_difference(const PairedCounts& pairs, double level) {
   e.upper = root(-z, e.value, 1);
   e.has_interval = true;
   return e;
+}
+
+TestResult tango_noninferiority(const PairedCounts& pairs, double margin) {
+  TestResult out;
+  out.method = "non-inferiority, Tango's score, one-sided";
+  out.n = pairs.n();
+  if (out.n == 0) return out;
+  out.statistic =
+      tango_score(static_cast<double>(pairs.first_only), static_cast<double>(pairs.second_only),
+                  static_cast<double>(out.n), -margin);
+  out.defined = std::isfinite(out.statistic);
+  if (out.defined) out.p = normal_sf(out.statistic);
+  return out;
 }
 
 }  // namespace gantry

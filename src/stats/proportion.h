@@ -37,4 +37,10 @@ Estimate newcombe_paired_difference(const PairedCounts& pairs, double level = 0.
 // inversion of the score test, used for non-inferiority.
 Estimate tango_paired_difference(const PairedCounts& pairs, double level = 0.95);
 
+// Non-inferiority of the first to the second: H0 p1 - p2 <= -margin against H1 p1 - p2 > -margin,
+// by Tango's score statistic at the difference -margin, one-sided (Stat Med 1998;17:891, section
+// 3; margin 0 gives McNemar's z without correction). n is the number of pairs. Not defined without
+// pairs or without any variance at that difference.
+TestResult tango_noninferiority(const PairedCounts& pairs, double margin);
+
 }  // namespace gantry

@@ -1,0 +1,173 @@
+// Reporting checklists (tasks/checklists/*.toml) filled from the run, a model card, how an answer
+// is made, and how the figures were made.
+#include <toml++/toml.h>
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/strings.h"
+#include "report/facts.h"
+#include "report/sections.h"
+#include "study/data_folder.h"
+
+namespace gantry {
+namespace {
+
+constexpr const char* kChecklists[] = {"tripod-llm", "claim-2024", "mi-clear-llm", "stard-ai"};
+
+ReportSection checklist(const std::string& name, const std::map<std::string, std::string>& facts) {
+  const auto file = data_file("tasks/checklists/" + name + ".toml");
+  toml::table data;
+  try {
+    data = toml::parse(read_file(file));
+  } catch (const toml::parse_error& error) {
+    throw Error("E0803",
+                file.string() + ": not a checklist (" + std::string(error.description()) + ")",
+                "Restore the file from the program's package.");
+  }
+  ReportSection s{.name = "checklist_" + name};
+  const std::string title = data["title"].value_or(name);
+  ReportTable t{"checklist_" + name,
+                Words(title),
+                {{"item", "項目"},
+                 {"asks for", "求めるもの"},
+                 {"from this run", "この実行から"},
+                 {"state", "状態"}},
+                {},
+                true};
+  int64_t filled = 0, partly = 0, all = 0;
+  if (auto* items = data["item"].as_array())
+    for (const auto& node : *items) {
+      const auto& item = *node.as_table();
+      ++all;
+      std::vector<std::string> missing;
+      const std::string template_text = item["answer"].value_or(std::string());
+      std::string text = fill_facts(template_text, facts, missing);
+      const bool for_authors = text.find("for the authors") != std::string::npos;
+      Words state{"filled", "記入済"};
+      if (template_text.empty() || text.empty() || (!missing.empty() && text.size() < 24)) {
+        state = {"GAP: for the authors", "未記入: 著者が記入"};
+        text.clear();
+      } else if (!missing.empty() || for_authors) {
+        state = {"in part", "一部"};
+        ++partly;
+      } else {
+        ++filled;
+      }
+      if (!missing.empty()) {
+        text += (text.empty() ? "" : " ") + std::string("(not in this run:");
+        for (const auto& m : missing) text += " " + m;
+        text += ")";
+      }
+      t.rows.push_back(
+          {item["id"].value_or(std::string()), item["asks"].value_or(std::string()), text, state});
+    }
+  const std::string counts = std::to_string(filled) + " / " + std::to_string(all);
+  t.caption = {title + ": " + std::to_string(filled) + " of " + std::to_string(all) +
+                   " items filled from the run, " + std::to_string(partly) + " in part, " +
+                   std::to_string(all - filled - partly) + " left to the authors",
+               title + ": " + std::to_string(all) + "項目中" + std::to_string(filled) +
+                   "項目を記入、" + std::to_string(partly) + "項目は一部、残りは著者が記入"};
+  s.tables.push_back(std::move(t));
+  s.say(data["source"].value_or(std::string()), ReportParagraph::Tone::kSoft);
+  return s;
+}
+
+}  // namespace
+
+std::vector<ReportSection> checklist_sections(const TestReport& r) {
+  const auto facts = report_facts(r);
+  std::vector<ReportSection> out;
+  for (const char* name : kChecklists) out.push_back(checklist(name, facts));
+  out.front().title = {"Reporting checklists", "報告チェックリスト"};
+  return out;
+}
+
+ReportSection model_card_section(const TestReport& r) {
+  ReportSection s{.name = "model_card", .title = {"Model card", "モデルカード"}};
+  const auto facts = report_facts(r);
+  ReportTable& t = s.table("model_card", {"The model in short", "モデルの要約"},
+                           {{"what", "項目"}, {"value", "内容"}});
+  auto row = [&](Words what, const char* fact) {
+    auto found = facts.find(fact);
+    t.rows.push_back({std::move(what), found == facts.end() ? Cell(Words{"not known to this run",
+                                                                         "この実行では不明"})
+                                                            : Cell(found->second)});
+  };
+  row({"what it does", "用途"}, "question");
+  row({"model", "モデル"}, "model");
+  row({"base model", "基盤モデル"}, "base_model");
+  row({"data", "データ"}, "data_note");
+  row({"trained on", "学習"}, "training_set");
+  row({"tested on", "テスト"}, "test_set");
+  row({"groups", "群"}, "groups");
+  row({"performance", "性能"}, "performance");
+  row({"when not sure", "確信がないとき"}, "abstention");
+  row({"failures", "誤り"}, "failures");
+  row({"repeats", "反復"}, "repeats");
+  row({"restarts", "再学習"}, "restarts");
+  row({"software", "ソフトウェア"}, "software");
+  t.rows.push_back(
+      {Words{"not for", "用途外"},
+       Words{"deciding without a clinician; reports of a kind, language or hospital it "
+             "was not tested on; it is not a medical device",
+             "臨床医なしの判断、テストしていない種類・言語・施設の報告。医療機器ではありません"}});
+  return s;
+}
+
+ReportSection answering_section(const TestReport& r) {
+  ReportSection s{
+      .name = "answering",
+      .title = {"How an answer is made, and how often it was tried", "解答の作り方と試行回数"}};
+  if (r.looks <= 1) {
+    s.say(
+        {"The test set was opened once, for this test.", "テストセットを開いたのはこの1回です。"});
+  } else {
+    std::string earlier;
+    for (const auto& look : r.earlier_looks) earlier += (earlier.empty() ? "" : "; ") + look;
+    s.say({"This is look number " + std::to_string(r.looks) +
+               " at this test set. Figures of a later look can be too good, since choices may have "
+               "been made in the light of earlier ones. Earlier looks: " +
+               earlier + ".",
+           "このテストセットを開くのは" + std::to_string(r.looks) +
+               "回目です。過去の結果を見た選択により良く見えることがあります。過去: " + earlier},
+          ReportParagraph::Tone::kWarning);
+  }
+  if (r.repeats > 0)
+    s.say({"Answered " + std::to_string(r.repeats + 1) +
+               " times: " + with_commas(r.repeats_differing) + " of " +
+               with_commas(static_cast<int64_t>(r.cases.size())) + " answers differed.",
+           std::to_string(r.repeats + 1) + "回解答し、" +
+               with_commas(static_cast<int64_t>(r.cases.size())) + "件中" +
+               with_commas(r.repeats_differing) + "件が異なりました。"});
+  if (r.answering.empty()) return s;
+  ReportTable& t = s.table("answering", {"Input, prompt and decoding", "入力・プロンプト・復号"},
+                           {{"what", "項目"}, {"value", "値"}});
+  for (const auto& [key, value] : r.answering) t.rows.push_back({key, value});
+  return s;
+}
+
+ReportSection methods_section(const TestReport& r) {
+  ReportSection s{.name = "methods", .title = {"How the figures were made", "数値の求め方"}};
+  std::string text = "Intervals are 95 %. ";
+  if (const auto* m = model_of(r))
+    text += "Accuracy, sensitivity, specificity, PPV, NPV: " + m->evaluation.accuracy.method +
+            ". F1, kappa and other sums: " + m->evaluation.macro_f1.method + ". AUC: DeLong. ";
+  s.say(
+      {text +
+           "A figure whose denominator is empty is \"not defined\". Internal testing: no report of "
+           "the test set was used for training or tuning. Every unrounded figure is in "
+           "metrics.json; formulas and sources are in the program's docs/statistics.md.",
+       "区間は95 %。分母が空の値は「定義されない」とします。内部テスト: テストセットの報告は学習・"
+       "調整に使っていません。丸めない値はmetrics.jsonにあります。"});
+  ReportTable& t =
+      s.table("identity", {"Run identity", "実行の同定"}, {{"what", "項目"}, {"value", "値"}});
+  for (const auto& [key, value] : r.identity) t.rows.push_back({key, value});
+  if (!r.source.empty())
+    s.say({"The defaults of this task follow: " + r.source, "この課題の既定値の出典: " + r.source},
+          ReportParagraph::Tone::kSoft);
+  return s;
+}
+
+}  // namespace gantry
