@@ -104,6 +104,8 @@ std::unique_ptr<AnswerRanker> parse_majority(std::string_view bytes) {
 std::unique_ptr<AnswerRanker> parse_ranker(std::string_view bytes) {
   if (bytes.starts_with(kNgramRankerMagic)) return parse_ngram_ranker(bytes);
   if (bytes.starts_with(kNearestCaseMagic)) return parse_nearest_case(bytes);
+  if (bytes.starts_with(kCodeRankerMagic)) return parse_code_ranker(bytes);
+  if (bytes.starts_with(kTitleMatcherMagic)) return parse_title_matcher(bytes);
   return parse_majority(bytes);
 }
 

@@ -41,10 +41,13 @@ std::unique_ptr<AnswerRanker> parse_ranker(std::string_view bytes);
 // The answers of training by their share.
 std::unique_ptr<AnswerRanker> train_majority(std::span<const std::string> answers);
 
-// TF-IDF + multinomial logistic regression over the answers of training (text/ngram_classifier.h).
-// Words of one and two beside characters of two to five. E0651 when fewer than two answers occur.
+// TF-IDF + multinomial logistic regression over the answers of training (text/ngram_classifier.h):
+// words of one and two, or characters within words of two to five. Characters read a clinic's
+// shorthand better (docs/recipe.md) and cost ten times as much. E0651 when fewer than two answers
+// occur.
 struct NgramRankerOptions {
-  double c = 10;
+  NgramUnit unit = NgramUnit::kWord;  // or kCharacterInWord
+  double c = 100;
   bool balanced = false;
 };
 std::unique_ptr<AnswerRanker> train_ngram_ranker(std::span<const std::string> texts,

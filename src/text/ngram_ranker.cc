@@ -51,7 +51,11 @@ std::unique_ptr<AnswerRanker> train_ngram_ranker(std::span<const std::string> te
   AnswerNumbers numbered = number_answers(answers);
   const auto classes = static_cast<int>(numbered.answers.size());
   NgramClassifierOptions fit;
-  fit.tfidf = {.unit = NgramUnit::kWord, .shortest = 1, .longest = 2, .min_documents = 1};
+  const bool words = options.unit == NgramUnit::kWord;
+  fit.tfidf = {.unit = options.unit,
+               .shortest = words ? 1 : 2,
+               .longest = words ? 2 : 5,
+               .min_documents = 1};
   fit.tfidf.min_documents = least_documents(texts, classes, fit.tfidf);
   fit.regression = {.c = options.c, .balanced = options.balanced, .gradient_tolerance = kTolerance};
   NgramClassifier model = NgramClassifier::fit(texts, numbered.of_case, classes, fit);

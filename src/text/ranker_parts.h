@@ -18,10 +18,14 @@ namespace gantry {
 inline constexpr std::string_view kMajorityMagic = "GANTRY MAJORITY RANKER 1\n";
 inline constexpr std::string_view kNgramRankerMagic = "GANTRY N-GRAM RANKER 1\n";
 inline constexpr std::string_view kNearestCaseMagic = "GANTRY NEAREST-CASE RANKER 1\n";
+inline constexpr std::string_view kCodeRankerMagic = "GANTRY CODE RANKER 1\n";
+inline constexpr std::string_view kTitleMatcherMagic = "GANTRY CODE-TITLE RANKER 1\n";
 
 std::unique_ptr<AnswerRanker> parse_majority(std::string_view bytes);
 std::unique_ptr<AnswerRanker> parse_ngram_ranker(std::string_view bytes);
 std::unique_ptr<AnswerRanker> parse_nearest_case(std::string_view bytes);
+std::unique_ptr<AnswerRanker> parse_code_ranker(std::string_view bytes);
+std::unique_ptr<AnswerRanker> parse_title_matcher(std::string_view bytes);
 
 // The different answers in order, and each case's number among them.
 struct AnswerNumbers {
