@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gantry beside named peers on this machine, in one run: `./run bench [training] [inference] [import] [accuracy]`.
+# Gantry beside named peers on this machine, in one run: `./run bench [training] [inference] [lora] [import] [accuracy]`.
 # Raw output goes to build/bench; what was measured for the record is kept in docs/benchmarks.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -58,6 +58,32 @@ bench_inference() {
   done
 }
 
+# LoRA on SmolLM2-135M: r 16 on all projections, batch 8, the pairs of the bundled cases.
+bench_lora() {
+  local decoder=$shelf/smollm2-135m-instruct
+  [ -x "$peers" ] || bash bench/peers/setup.sh build/peers
+  cmake -G Ninja -S . -B build -DGANTRY_BENCH=ON >/dev/null
+  ninja -C build lora_bench gantry >/dev/null
+  [ -d "$out/smollm2-hf" ] || build/gantry --quiet model export "$out/smollm2-hf" --hf f32 --model "$decoder"
+  [ -f "$out/pairs.ids" ] || "$peers" bench/peers/pair_ids.py "$out/smollm2-hf" corpora/radiation-oncology/*.jsonl \
+    --out "$out/pairs.ids"
+  [ -f "$out/pairs3.ids" ] || "$peers" bench/peers/pair_ids.py "$out/smollm2-hf" corpora/radiation-oncology/*.jsonl \
+    --tasks regimen,modality,icd10 --out "$out/pairs3.ids"
+  say "LoRA on SmolLM2-135M, $steps steps of 8 pairs"
+  for options in "--precision fp32" "--precision fp32 --sorted" "--precision bf16 --sorted"; do
+    # shellcheck disable=SC2086
+    "$peers" bench/peers/lora_hf.py "$out/smollm2-hf" "$out/pairs.ids" $options --steps "$steps" 2>/dev/null | tail -n 1
+  done
+  for base in bf16 fp32 int8 nf4; do
+    build/bench/lora_bench "$decoder" "$out/pairs.ids" steps="$steps" base=$base | tail -n 1
+  done
+  echo "-- three tasks of a case share its text (24 pairs a step)"
+  build/bench/lora_bench "$decoder" "$out/pairs3.ids" steps="$steps" batch=24 | tail -n 1
+  say "LoRA, the same 40 steps in both, dropout off"
+  build/bench/lora_bench "$decoder" "$out/pairs.ids" steps=40 dropout=0 base=fp32 curve="$out/lora.curve" | tail -n 1
+  "$peers" bench/peers/lora_hf.py "$out/smollm2-hf" "$out/pairs.ids" --dropout 0 --curve "$out/lora.curve" 2>/dev/null
+}
+
 bench_import() {
   say "a million rows"
   sh bench/import.sh 1000000 build/gantry
@@ -68,6 +94,6 @@ bench_accuracy() {
   bash bench/leave_one_hospital_out.sh build/gantry "$out/accuracy" "${HOSPITALS:-hb he hh hj hk}"
 }
 
-[ $# -gt 0 ] || set -- training inference import accuracy
+[ $# -gt 0 ] || set -- training inference lora import accuracy
 case " $* " in *" training "* | *" inference "*) prepare ;; esac
 for bench in "$@"; do "bench_$bench"; done

@@ -2,6 +2,7 @@
 # Checks that take long or need more than the tests' packages. `./run check-slow` runs all; names choose some:
 #   fuzz [SECONDS]   every fuzz target, ten minutes each unless told
 #   exports          Hugging Face opens the exported classifier: same logits
+#   adapters         PEFT, transformers and llama.cpp open adapters, merged models and GGUF files: same answers
 #   browser          report.html in headless Chromium: renders, prints, asks for nothing from the network
 #   interrupts       kill -9 in the middle of training, then on to the same bits
 #   package          the .deb installs, runs and is removed cleanly (needs root)
@@ -45,6 +46,16 @@ check_exports() {
     build/peers/bin/python tests/oracles/exported_logits.py "$work/exported-$pooling" "$gantry" \
       "$work/export-$pooling" corpora/bone-metastasis/hc.jsonl
   done
+}
+
+check_adapters() {
+  [ -x build/peers/bin/python ] || bash bench/peers/setup.sh
+  build/peers/bin/python -c 'import llama_cpp' 2>/dev/null || build/peers/bin/pip install -q llama-cpp-python
+  unset GANTRY_MODELS
+  mkdir -p "$work/kept" "$work/adapters"
+  ninja -C build train_test >/dev/null
+  GANTRY_KEEP_ADAPTERS=$work/kept build/src/train/train_test --gtest_filter='*TheAdapterComesBack*' >/dev/null
+  build/peers/bin/python tests/oracles/adapter_check.py "$gantry" smollm2-135m-instruct "$work/adapters" "$work/kept"
 }
 
 check_browser() {
@@ -96,7 +107,7 @@ check_package() {
   say "package installed, ran and was removed"
 }
 
-if [ $# -eq 0 ]; then set -- exports browser interrupts package fuzz; fi
+if [ $# -eq 0 ]; then set -- exports adapters browser interrupts package fuzz; fi
 while [ $# -gt 0 ]; do
   check=$1
   shift

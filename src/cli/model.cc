@@ -1,9 +1,10 @@
-// gantry model get | list | inspect | verify | add | export: the model shelf, and the tuned
-// classifier taken out.
+// gantry model get | list | inspect | verify | add | export | merge: the model shelf, and tuned
+// models taken out.
 #include <memory>
 
 #include "base/strings.h"
 #include "cli/face.h"
+#include "cli/model_verbs.h"
 #include "study/data_folder.h"
 #include "weights/shelf.h"
 #include "workflow/export.h"
@@ -160,14 +161,32 @@ void add_add(CLI::App& model, Face& face) {
 }
 
 void add_export(CLI::App& model, Face& face) {
-  auto* verb =
-      model.add_subcommand("export", "The study's tuned classifier as a Hugging Face folder");
+  auto* verb = model.add_subcommand(
+      "export", "The study's tuned classifier as a Hugging Face folder, or a causal model as GGUF");
   auto folder = std::make_shared<std::string>();
   auto run = std::make_shared<std::string>();
-  verb->add_option("folder", *folder, "A new folder")->required();
+  auto words = std::make_shared<ExportWords>();
+  verb->add_option("out", *folder, "A new folder, or with --gguf a new file")->required();
   verb->add_option("--run", *run, "Which run (default: the latest)");
-  verb->footer("Example: gantry model export --study s tuned-classifier");
-  verb->callback([&face, folder, run] {
+  auto* gguf = verb->add_option("--gguf", words->gguf, "A GGUF file with weights of this type")
+                   ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0", "q4_0"}));
+  verb->add_option("--hf", words->hf, "A Hugging Face folder with weights of this type")
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}))
+      ->excludes(gguf);
+  verb->add_option("--model", words->model,
+                   "With --gguf or --hf: a causal model on the shelf, or its path");
+  verb->add_option("--adapter", words->adapter,
+                   "With --gguf or --hf: a PEFT folder to merge into it");
+  verb->footer(
+      "Example: gantry model export --study s tuned-classifier\n"
+      "         gantry model export tuned.gguf --gguf q8_0 --model smollm2-135m-instruct --adapter "
+      "s/runs/run-1/adapter");
+  verb->callback([&face, folder, run, words] {
+    if (!words->gguf.empty() || !words->hf.empty()) {
+      words->out = *folder;
+      export_decoder(*words, face);
+      return;
+    }
     ExportReport report = export_classifier(face.study, *run, *folder, face.progress());
     for (const auto& note : report.notes) face.say(note);
     face.result({{"folder", *folder}, {"opens_as", report.opens_as}, {"notes", report.notes}}, "");
@@ -178,7 +197,7 @@ void add_export(CLI::App& model, Face& face) {
 
 void add_model(CLI::App& app, Face& face) {
   auto* model = app.add_subcommand(
-      "model", "The model shelf: get, list, inspect, verify, add; export a tuned model");
+      "model", "The model shelf: get, list, inspect, verify, add; export and merge tuned models");
   model->require_subcommand(1);
   model->fallthrough();
   add_get(*model, face);
@@ -187,6 +206,7 @@ void add_model(CLI::App& app, Face& face) {
   add_verify(*model, face);
   add_add(*model, face);
   add_export(*model, face);
+  add_merge(*model, face);
 }
 
 }  // namespace gantry::cli

@@ -29,10 +29,9 @@ constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
 // the same models do.
 struct PreTokenizerKind {
   const char* name;
-  bool single_digits;   // each digit a word
-  const char* pattern;  // nullptr: GPT-2's own
-  bool ignore_merges;
-  bool begins;  // a text begins with the beginning token where the file does not say
+  bool single_digits;
+  const char* pattern;
+  bool ignore_merges, begins;
 };
 constexpr const char* kLlama3 =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| "
@@ -41,23 +40,11 @@ constexpr const char* kQwen2 =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| "
     "?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 constexpr PreTokenizerKind kKinds[] = {
-    {"gpt-2", false, nullptr, false, false},    {"smollm", true, nullptr, false, false},
-    {"starcoder", true, nullptr, false, false}, {"llama-bpe", false, kLlama3, true, true},
-    {"llama3", false, kLlama3, true, true},     {"llama-v3", false, kLlama3, true, true},
+    {"gpt-2", false, "", false, false},     {"smollm", true, "", false, false},
+    {"starcoder", true, "", false, false},  {"llama-bpe", false, kLlama3, true, true},
+    {"llama3", false, kLlama3, true, true}, {"llama-v3", false, kLlama3, true, true},
     {"qwen2", false, kQwen2, false, false},
 };
-
-const PreTokenizerKind& kind_of(const std::string& pre, const std::string& where) {
-  for (const PreTokenizerKind& kind : kKinds)
-    if (pre == kind.name) return kind;
-  std::string known;
-  for (const std::string& name : known_gguf_pre_tokenizers())
-    known += (known.empty() ? "" : ", ") + name;
-  throw Error("E0321",
-              where + ": the pre-tokenizer '" + pre + "' is not known to this version of Gantry (" +
-                  known + " are)",
-              "Put the model's tokenizer.json beside the GGUF file, or report the name.");
-}
 
 SentencePieceKind piece_kind(const GgufVocabulary& v, size_t id, const std::string& where) {
   if (v.kinds.empty()) return SentencePieceKind::kNormal;
@@ -99,7 +86,7 @@ void add_marked_tokens(TokenizerPipeline& pipeline, const GgufVocabulary& v,
 }
 
 TokenizerPipeline byte_level(const GgufVocabulary& v, const std::string& where) {
-  const PreTokenizerKind& kind = kind_of(v.pre, where);
+  const GgufPreTokenizer kind = gguf_pre_tokenizer(v.pre, where);
   Merges merges;
   merges.reserve(v.merges.size());
   for (const std::string& merge : v.merges) {
@@ -110,10 +97,11 @@ TokenizerPipeline byte_level(const GgufVocabulary& v, const std::string& where) 
   TokenizerPipeline pipeline;
   std::vector<PreTokenizerPtr> steps;
   if (kind.single_digits) steps.push_back(make_digits_pretokenizer(true));
-  if (kind.pattern)
+  if (!kind.pattern.empty())
     steps.push_back(
         make_regex_split_pretokenizer(kind.pattern, SplitBehavior::kIsolated, false, where));
-  steps.push_back(make_byte_level_pretokenizer(v.add_space_prefix.value_or(false), !kind.pattern));
+  steps.push_back(
+      make_byte_level_pretokenizer(v.add_space_prefix.value_or(false), kind.pattern.empty()));
   pipeline.pre_tokenizer = make_pretokenizer_sequence(std::move(steps));
   pipeline.decoder = make_byte_level_decoder();
   pipeline.model = make_bpe(vocabulary_of(v, where), merges, {.ignore_merges = kind.ignore_merges});
@@ -186,6 +174,19 @@ std::string hash_of(const GgufVocabulary& v) {
 }
 
 }  // namespace
+
+GgufPreTokenizer gguf_pre_tokenizer(const std::string& pre, const std::string& where) {
+  for (const PreTokenizerKind& kind : kKinds)
+    if (pre == kind.name)
+      return {kind.single_digits, kind.pattern, kind.ignore_merges, kind.begins};
+  std::string known;
+  for (const std::string& name : known_gguf_pre_tokenizers())
+    known += (known.empty() ? "" : ", ") + name;
+  throw Error("E0321",
+              where + ": the pre-tokenizer '" + pre + "' is not known to this version of Gantry (" +
+                  known + " are)",
+              "Put the model's tokenizer.json beside the GGUF file, or report the name.");
+}
 
 std::vector<std::string> known_gguf_pre_tokenizers() {
   std::vector<std::string> names;

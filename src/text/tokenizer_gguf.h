@@ -29,6 +29,15 @@ struct GgufVocabulary {
 std::unique_ptr<Tokenizer> open_gguf_tokenizer(const GgufVocabulary& vocabulary,
                                                const std::string& name);
 
+// How a `pre` cuts a text into words.
+struct GgufPreTokenizer {
+  bool single_digits = false;  // each digit a word, before anything else
+  std::string pattern;         // a regular expression whose matches are words; "": GPT-2's own
+  bool ignore_merges = false;
+  bool begins = false;  // a text begins with the beginning token where the file does not say
+};
+// Error E0321 naming those that are known.
+GgufPreTokenizer gguf_pre_tokenizer(const std::string& pre, const std::string& where);
 // The names of `pre` that Gantry cuts words by.
 std::vector<std::string> known_gguf_pre_tokenizers();
 

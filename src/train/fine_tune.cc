@@ -1,12 +1,9 @@
 #include "train/fine_tune.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -21,6 +18,7 @@
 #include "tensor/instruction_set.h"
 #include "train/checkpoint.h"
 #include "train/order.h"
+#include "train/process_memory.h"
 #include "train/restart_json.h"
 #include "train/schedule.h"
 #include "train/trainer.h"
@@ -38,22 +36,6 @@ constexpr double kSecondsBetweenCheckpoints = 60;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-int64_t peak_memory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<int64_t>(usage.ru_maxrss) * 1024;  // Linux gives KiB
-}
-
-// What the system can still give, or 0 when it does not say.
-int64_t available_memory() {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string name, unit;
-  int64_t kib = 0;
-  while (meminfo >> name >> kib >> unit)
-    if (name == "MemAvailable:") return kib * 1024;
-  return 0;
 }
 
 bool wants_bf16(const std::string& precision) {

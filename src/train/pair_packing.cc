@@ -91,14 +91,18 @@ void lay_out(std::span<const Pair* const> pairs, uint64_t dropout_key, Segmented
   };
   std::vector<Labelled> labels;
   std::vector<int32_t> tokens;
+  std::vector<uint64_t> row_keys, seen_at_end;
   const auto visit = [&](size_t begin, size_t end, int64_t from, int64_t to, int parent) {
     tokens.clear();
     for (int64_t i = from; i < to; ++i) tokens.push_back(token_at(*sorted[begin], i));
-    const uint64_t key =
-        dropout_key == 0
-            ? 0
-            : mix64(dropout_key, mix64(sorted[begin]->key, static_cast<uint64_t>(end - begin)));
-    const int segment = step.add(tokens, parent, key);
+    const int segment = step.add(tokens, parent);
+    if (dropout_key != 0) {
+      // A row's mask follows from the tokens it sees, whatever they are packed with.
+      uint64_t seen = parent < 0 ? dropout_key : seen_at_end[static_cast<size_t>(parent)];
+      for (int32_t token : tokens)
+        row_keys.push_back(seen = mix64(seen, static_cast<uint64_t>(token)));
+      seen_at_end.push_back(seen);
+    }
     const int32_t row = step.segments[static_cast<size_t>(segment)].row;
     for (size_t k = begin; k < end; ++k) {
       const auto prompt = static_cast<int64_t>(sorted[k]->prompt.ids.size());
@@ -117,6 +121,7 @@ void lay_out(std::span<const Pair* const> pairs, uint64_t dropout_key, Segmented
     step.labels.push_back(l.label);
     if (label_of) label_of->push_back(l.pair);
   }
+  step.row_keys = std::move(row_keys);
   step.finish();
 }
 
@@ -164,6 +169,26 @@ std::vector<std::vector<size_t>> first_fit_decreasing(std::span<const int64_t> s
   return bins;
 }
 
+namespace {
+
+// The most rows that the pairs can take up in any company in which the first `common` tokens are
+// shared: a beginning shared beyond that may cost up to kLeastShared - 1 rows again, where others
+// part from it close before.
+int64_t most_rows(std::span<const Pair* const> pairs, int64_t common) {
+  const std::vector<size_t> order = sorted_order(pairs);
+  int64_t rows = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const int64_t known =
+        i == 0
+            ? common
+            : std::max(common, shared(*pairs[order[i - 1]], *pairs[order[i]]) - kLeastShared + 1);
+    rows += length_of(*pairs[order[i]]) - known;
+  }
+  return rows;
+}
+
+}  // namespace
+
 PairPlan::PairPlan(std::span<const Pair> pairs) : pairs_(pairs) {
   if (pairs.empty()) return;
   common_ = length_of(pairs[0]);
@@ -175,7 +200,7 @@ PairPlan::PairPlan(std::span<const Pair> pairs) : pairs_(pairs) {
     for (; i < pairs.size() && pairs[i].key == pairs[unit.begin].key; ++i)
       members.push_back(&pairs[i]);
     unit.end = i;
-    unit.rows = rows_of(members) - common_;
+    unit.rows = most_rows(members, common_);
     unit.labels = labels_of(members);
     units_.push_back(unit);
   }

@@ -16,7 +16,8 @@ inline constexpr int64_t kLeastShared = 8;
 
 // Lays the pairs out as a tree of segments: each pair's prompt and its answer but for the last
 // token, with a label line for every answer token. `label_of` (may be null) receives for each of
-// step.labels, in order, the pair it belongs to. dropout_key 0: no dropout.
+// step.labels, in order, the pair it belongs to. dropout_key 0: no dropout; else a row's key
+// follows from it and the tokens that the row sees.
 void lay_out(std::span<const Pair* const> pairs, uint64_t dropout_key, SegmentedStep& step,
              std::vector<int32_t>* label_of = nullptr);
 // Rows and labels that lay_out() would make.
@@ -26,7 +27,7 @@ int64_t labels_of(std::span<const Pair* const> pairs);
 // Pairs of one key that come one after the other: never parted in training.
 struct PairUnit {
   size_t begin = 0, end = 0;  // of the pairs
-  int64_t rows = 0;           // laid out alone, without what all pairs share
+  int64_t rows = 0;           // at most, beside what all pairs share
   int64_t labels = 0;
 };
 

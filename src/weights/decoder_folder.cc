@@ -61,8 +61,20 @@ BlockType block_type_of_stored(StoredType type, const std::string& name, const f
   }
 }
 
-// llama.cpp's name of a Hugging Face tensor.
-std::string gguf_name(const std::string& name) {
+DecoderTensor make_tensor(const std::string& name, const std::vector<int64_t>& shape,
+                          BlockType type, std::span<const uint8_t> bytes) {
+  DecoderTensor t;
+  t.name = name;
+  t.shape = shape.size() == 1 ? std::vector<int64_t>{1, shape[0]} : shape;
+  t.type = type;
+  t.data = bytes.data();
+  t.row_bytes = t.cols() / block_elements(type) * block_bytes(type);
+  return t;
+}
+
+}  // namespace
+
+std::string gguf_tensor_name(const std::string& name) {
   if (name == "model.embed_tokens.weight") return "token_embd.weight";
   if (name == "model.norm.weight") return "output_norm.weight";
   if (name == "lm_head.weight") return "output.weight";
@@ -83,19 +95,6 @@ std::string gguf_name(const std::string& name) {
   return "blk." + layer + "." + kNames.at(rest);
 }
 
-DecoderTensor make_tensor(const std::string& name, const std::vector<int64_t>& shape,
-                          BlockType type, std::span<const uint8_t> bytes) {
-  DecoderTensor t;
-  t.name = name;
-  t.shape = shape.size() == 1 ? std::vector<int64_t>{1, shape[0]} : shape;
-  t.type = type;
-  t.data = bytes.data();
-  t.row_bytes = t.cols() / block_elements(type) * block_bytes(type);
-  return t;
-}
-
-}  // namespace
-
 DecoderFolder::DecoderFolder() = default;
 DecoderFolder::DecoderFolder(DecoderFolder&&) noexcept = default;
 DecoderFolder& DecoderFolder::operator=(DecoderFolder&&) noexcept = default;
@@ -114,7 +113,7 @@ void DecoderFolder::add_safetensors() {
 
 void DecoderFolder::add_gguf() {
   for (const DecoderTensorShape& wanted : decoder_tensors(config_)) {
-    const GgufTensor* found = gguf_->find(gguf_name(wanted.name));
+    const GgufTensor* found = gguf_->find(gguf_tensor_name(wanted.name));
     if (!found || (found->shape.size() != 1 && found->shape.size() != 2)) continue;
     DecoderTensor t = make_tensor(wanted.name, found->shape, found->type, found->bytes);
     const bool rotated = wanted.name.ends_with("self_attn.q_proj.weight") ||

@@ -47,6 +47,9 @@ struct DecoderTensor {
   const uint8_t* row(int64_t r) const { return data + stored_row(r) * row_bytes; }
 };
 
+// llama.cpp's name of a Hugging Face tensor: "blk.3.attn_q.weight".
+std::string gguf_tensor_name(const std::string& name);
+
 class DecoderFolder {
  public:
   // Errors E0411, E0412 (config.json), E0413 (nothing to open, several GGUF files, only pickle
