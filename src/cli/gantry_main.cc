@@ -63,7 +63,13 @@ int main(int argc, char** argv) {
   cli::add_test(app, face);
   cli::add_predict(app, face);
   cli::add_report(app, face);
+  cli::add_readings(app, face);
+  cli::add_ratings(app, face);
+  cli::add_compare(app, face);
   cli::add_model(app, face);
+  cli::add_generate(app, face);
+  cli::add_chat(app, face);
+  cli::add_codes(app, face);
   cli::add_status(app, face);
   cli::add_doctor(app, face);
   cli::add_version(app, face);

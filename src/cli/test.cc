@@ -4,7 +4,10 @@
 #include "base/file.h"
 #include "base/strings.h"
 #include "cli/study_verbs.h"
+#include "report/metrics_json.h"
+#include "report/published_example.h"
 #include "report/section_html.h"
+#include "report/write_report.h"
 
 namespace gantry::cli {
 namespace {
@@ -60,6 +63,22 @@ std::string summary(const TestOutcome& outcome) {
   return text + "open " + (outcome.folder / "report.html").string() + "\n";
 }
 
+void show_example(Face& face, const std::string& name, const std::string& out) {
+  const PublishedTable table = read_published_table(name);
+  const auto sections = published_sections(table);
+  if (!out.empty()) {
+    write_sections(published_page(table), sections, out);
+    face.say("open " + (std::filesystem::path(out) / "report.html").string());
+  }
+  std::string text = table.title.en + "\n" + table.source + "\n\n";
+  for (const auto& s : sections) {
+    for (const auto& p : s.paragraphs) text += p.text.en + "\n";
+    for (const auto& t : s.tables) text += "\n" + t.caption.en + "\n" + table_csv(t);
+    text += "\n";
+  }
+  face.result(nlohmann::json::parse(sections_json(sections)), text);
+}
+
 }  // namespace
 
 void add_test(CLI::App& app, Face& face) {
@@ -68,10 +87,15 @@ void add_test(CLI::App& app, Face& face) {
   auto run = std::make_shared<std::string>();
   auto words = std::make_shared<std::vector<std::string>>();
   verb->add_option("--run", *run, "Which run (default: the latest)");
+  auto robustness = std::make_shared<bool>(false);
   verb->add_option("settings", *words, "key=value");
+  verb->add_flag("--robustness", *robustness,
+                 "Also answer the test set changed in known ways (test.robustness=true)");
   verb->footer("Example: gantry test --study s");
-  verb->callback([&face, run, words] {
-    Study study = open_study(face, only_overrides(*words));
+  verb->callback([&face, run, words, robustness] {
+    auto overrides = only_overrides(*words);
+    if (*robustness) overrides.push_back("test.robustness=true");
+    Study study = open_study(face, overrides);
     TestOutcome outcome = test(study, *run, face.progress());
     auto object = nlohmann::json::parse(read_file(outcome.folder / "metrics.json"));
     object["folder"] = outcome.folder.string();
@@ -83,10 +107,18 @@ void add_test(CLI::App& app, Face& face) {
 
 void add_report(CLI::App& app, Face& face) {
   auto* verb = app.add_subcommand("report", "Write the report of the latest test again");
-  auto run = std::make_shared<std::string>();
+  auto run = std::make_shared<std::string>(), example = std::make_shared<std::string>(),
+       out = std::make_shared<std::string>();
   verb->add_option("--run", *run, "Which run (default: the latest)");
-  verb->footer("Example: gantry report --study s");
-  verb->callback([&face, run] {
+  verb->add_option("--example", *example,
+                   "Tell a published table instead, without a study: kanemaru2024");
+  verb->add_option("--out", *out, "Of --example: also write page, tables and plots there");
+  verb->footer("Example: gantry report --study s; gantry report --example kanemaru2024 --out DIR");
+  verb->callback([&face, run, example, out] {
+    if (!example->empty()) return show_example(face, *example, *out);
+    if (!out->empty())
+      throw CLI::ValidationError("--out",
+                                 "only with --example: a study's report lies in its folder");
     Study study = open_study(face);
     auto folder = rewrite_report(study, *run);
     face.say("open " + (folder / "report.html").string());
