@@ -130,7 +130,7 @@ void BeamSearch::finish_if_settled() {
   if (open_.empty()) return;
   const size_t tokens = open_.front().ids.size();
   const bool long_enough = static_cast<int64_t>(tokens) >= settings_->max_tokens;
-  const bool full = model_->engine().length(open_.front().sequence) >= model_->context();
+  const bool full = model_->engine().length(open_.front().sequence) + 1 >= model_->context();
   if (long_enough || full || interrupted()) {
     const StopReason stop = interrupted() ? StopReason::kInterrupted
                             : long_enough ? StopReason::kMaxTokens

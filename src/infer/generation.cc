@@ -48,7 +48,7 @@ class Answering {
     if (!wanted || interrupted()) return finish(StopReason::kInterrupted, stream);
     if (static_cast<int64_t>(result_.ids.size()) >= settings_.max_tokens)
       return finish(StopReason::kMaxTokens, stream);
-    if (length >= model_.context()) return finish(StopReason::kContext, stream);
+    if (length + 1 >= model_.context()) return finish(StopReason::kContext, stream);
     return true;
   }
 

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/file.h"
 
@@ -18,6 +21,66 @@ inline std::filesystem::path source() {
 }
 inline nlohmann::json reference(const std::string& name) {
   return nlohmann::json::parse(read_file(source() / name));
+}
+
+// A byte-level tokenizer.json of ids 3 to 258 for the bytes, and a few merged pieces behind them:
+// any text can be spelled, "C50" as one piece, so that answers share beginnings and part within
+// words.
+inline std::string small_tokenizer() {
+  nlohmann::json vocabulary = {{"<unk>", 0}, {"<s>", 1}, {"</s>", 2}};
+  const auto character = [](int byte) {  // GPT-2's printable stand-in of a byte
+    static const auto table = [] {
+      std::vector<std::string> t(256);
+      int next = 256;
+      for (int b = 0; b < 256; ++b) {
+        const bool itself = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+        const int code = itself ? b : next++;
+        if (code < 0x80) {
+          t[static_cast<size_t>(b)] = std::string(1, static_cast<char>(code));
+        } else {
+          t[static_cast<size_t>(b)] = {static_cast<char>(0xc0 | code >> 6),
+                                       static_cast<char>(0x80 | (code & 63))};
+        }
+      }
+      return t;
+    }();
+    return table[static_cast<size_t>(byte)];
+  };
+  for (int b = 0; b < 256; ++b) vocabulary[character(b)] = 3 + b;
+  nlohmann::json merges = nlohmann::json::array();
+  int next = 259;
+  for (const auto& [left, right] :
+       {std::pair{"C", "5"}, {"C5", "0"}, {"C", "7"}, {"C7", "9"}, {"p", "h"}, {"o", "n"}}) {
+    merges.push_back(std::string(left) + " " + right);
+    vocabulary[std::string(left) + right] = next++;
+  }
+  const auto special = [](int id, const char* content) {
+    return nlohmann::json{{"id", id},        {"content", content}, {"single_word", false},
+                          {"lstrip", false}, {"rstrip", false},    {"normalized", false},
+                          {"special", true}};
+  };
+  const nlohmann::json byte_level = {{"type", "ByteLevel"},
+                                     {"add_prefix_space", false},
+                                     {"trim_offsets", true},
+                                     {"use_regex", true}};
+  return nlohmann::json{
+      {"version", "1.0"},
+      {"added_tokens", {special(0, "<unk>"), special(1, "<s>"), special(2, "</s>")}},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", byte_level},
+      {"post_processor", nullptr},
+      {"decoder", byte_level},
+      {"model",
+       {{"type", "BPE"},
+        {"dropout", nullptr},
+        {"unk_token", nullptr},
+        {"continuing_subword_prefix", nullptr},
+        {"end_of_word_suffix", nullptr},
+        {"fuse_unk", false},
+        {"byte_fallback", false},
+        {"vocab", vocabulary},
+        {"merges", merges}}}}
+      .dump();
 }
 
 // A Hugging Face folder under the system's temporary folder, removed with the object. It has no
