@@ -121,7 +121,8 @@ def main():
                         return model(input_ids=torch.tensor([tokens])).logits[0, -1]
                 check(greedy(ask_llama, ids, 12) == greedy(ask_torch, ids, 12),
                       "llama.cpp goes on from %r as transformers does" % text[:24])
-        least = {"f32": 1.0, "f16": 0.97, "bf16": 0.9, "q8_0": 0.9, "q4_0": 0.6}[kind]
+        # llama.cpp keeps its keys and values in f16.
+        least = {"f32": 0.98, "f16": 0.97, "bf16": 0.9, "q8_0": 0.9, "q4_0": 0.6}[kind]
         check(same / total >= least, "%s: same likeliest token at %d of %d places" % (kind, same, total))
     if KEPT:
         check_kept(KEPT)
