@@ -4,7 +4,7 @@
 set -euo pipefail
 gantry=$1 study=$2
 corpus=$(dirname "$0")/../corpora/radiation-oncology
-test_clinic=rf
+test_clinic=re
 
 if [ ! -f "$study/study.toml" ]; then
   "$gantry" init "$study" --task radonc name="Demonstration: radiation oncology" synthetic=true \

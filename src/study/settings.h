@@ -75,6 +75,7 @@ struct Settings {
     std::string replaced = "icd10cm-replaced.tsv";  // data file: a case's old code read as
     int64_t ranked = 5;                             // codes an answer holds
     int64_t candidates = 50;                        // of the ranker, that a model is asked about
+    std::string concepts = "icd10-concepts.tsv";    // data file of the ranker; "": n-grams rank
   } codes;
 
   // How a free-text answer is read into fields, where it is a radiotherapy regimen.

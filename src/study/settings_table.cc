@@ -68,6 +68,7 @@ const SettingRow kRows[] = {
     {"codes.billable_only", AT(codes.billable_only), "", kAny, kAny, false, "Only codes that the edition does not subdivide further."},
     {"codes.replaced", AT(codes.replaced), "", kAny, kAny, false, "Data file (`tasks/`) that says how a case's code is read which the edition has subdivided or retired. A code it does not name is left out of the score and listed."},
     {"codes.ranked", AT(codes.ranked), "", 1, 100, false, "Codes of an answer, best first."},
+    {"codes.concepts", AT(codes.concepts), "", kAny, kAny, false, "Data file (`tasks/`) of what diagnoses and titles of codes may both speak of (side, organ, histology, ...), by which the ranker beside the model finds codes that no training case had. Empty: n-grams of the training cases rank."},
     {"codes.candidates", AT(codes.candidates), "", 1, 1000, false, "The ranker's best codes that the model gives its own probability, beside those that its search over the list finds."},
 
     {"regimen.terms", AT(regimen.terms), "", kAny, kAny, false, "Data file (`tasks/`) of the words of a radiotherapy regimen: answers are read into intent, technique, site, doses and so on, compared field by field and checked. Empty: the text has no fields."},

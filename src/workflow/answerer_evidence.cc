@@ -8,6 +8,8 @@
 #include "base/strings.h"
 #include "stats/code_evaluation.h"
 #include "stats/proportion.h"
+#include "study/data_folder.h"
+#include "text/code_ranker.h"
 #include "workflow/text_judge.h"
 
 namespace gantry {
@@ -32,6 +34,18 @@ std::vector<Case> answered(const TrainingPlan& plan, const std::vector<size_t>& 
   return out;
 }
 
+// Each case's clinic, or its patient where there is one clinic only.
+std::vector<int32_t> clinics_of(const std::vector<Case>& cases) {
+  std::vector<std::string> sources, patients;
+  for (const Case& item : cases) {
+    sources.push_back(item.source);
+    patients.push_back(item.patient);
+  }
+  const bool several = std::any_of(sources.begin(), sources.end(),
+                                   [&](const std::string& one) { return one != sources[0]; });
+  return number_clusters(several ? sources : patients);
+}
+
 // The rankers of one question, fitted to `cases`.
 void fit_rankers(const std::vector<Case>& cases, AnswerKind kind, const Settings& settings,
                  const std::filesystem::path& folder) {
@@ -51,10 +65,21 @@ void fit_rankers(const std::vector<Case>& cases, AnswerKind kind, const Settings
   write(RankerRole::kMajority, *train_majority(answers));
   write(RankerRole::kNearest, *train_nearest_case(texts, answers));
   if (kind == AnswerKind::kText) return;
-  const auto ngrams =
-      train_ngram_ranker(texts, answers, {.c = settings.tfidf.c > 0 ? settings.tfidf.c : 100});
+  // Characters within words read a clinic's shorthand better than words do (docs/recipe.md), at ten
+  // times the cost, which hundreds of codes do not repay.
+  const auto ngrams = train_ngram_ranker(
+      texts, answers,
+      {.unit = kind == AnswerKind::kCodes ? NgramUnit::kWord : NgramUnit::kCharacterInWord,
+       .c = settings.tfidf.c > 0 ? settings.tfidf.c : 100});
   write(RankerRole::kNgrams, *ngrams);
-  write(RankerRole::kMember, *ngrams);
+  if (kind == AnswerKind::kCodes && !settings.codes.concepts.empty()) {
+    const auto codes = open_study_codes(settings);
+    write(RankerRole::kMember,
+          *train_code_ranker(texts, answers, clinics_of(cases), codes->whole, codes->allowed,
+                             CodeConcepts::load(data_file("tasks/" + settings.codes.concepts))));
+  } else {
+    write(RankerRole::kMember, *ngrams);
+  }
 }
 
 void fit_all(const TrainingPlan& plan, const std::vector<size_t>& indices,
@@ -66,7 +91,8 @@ void fit_all(const TrainingPlan& plan, const std::vector<size_t>& indices,
     if (kind != AnswerKind::kCodes) continue;
     std::vector<std::string> codes;
     for (const Case& item : cases) codes.push_back(item.code);
-    about.unseen_share = good_turing_unseen(codes);
+    // The ranker by concepts knows every allowed code.
+    about.unseen_share = settings.codes.concepts.empty() ? good_turing_unseen(codes) : 0;
     const std::set<std::string> known(codes.begin(), codes.end());
     about.known_codes.assign(known.begin(), known.end());
   }

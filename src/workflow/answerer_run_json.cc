@@ -165,7 +165,7 @@ Json answerer_run_json(const AnswererRun& run) {
                      {"settings", run.identity.settings},
                      {"base_weights", run.identity.weights},
                      {"tokenizer", run.identity.tokenizer},
-                     {"code_list", run.identity.codes},
+                     {"code_list", run.about.code_hash},
                      {"seed", settings.train.seed}};
   out["settings"] = settings_json(settings);
   out["overrides"] = run.study.overrides();

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/sha256.h"
 #include "base/strings.h"
 #include "records/store.h"
 #include "study/data_folder.h"
@@ -151,7 +152,8 @@ void tune_group(Work& work, AdapterGroup& group, std::vector<std::string>& refus
     PairTuner tuner(*work.base, pair_tune_settings(work.settings, group.kinds.size(), limit),
                     std::move(training.pairs), std::move(tuning.pairs),
                     work.folder / ("work-" + group.name + "-" + std::to_string(r)), work.progress,
-                    closed_set_metric(*work.maker, tuning_cases, work.settings));
+                    closed_set_metric(*work.maker, tuning_cases, work.settings),
+                    [&](int32_t id) { return work.tokenizer->decode(std::span(&id, 1), true); });
     if (r == 0) {
       group.memory_table = tuner.memory_table();
       group.masked_sample = tuner.masked_sample();
@@ -245,7 +247,10 @@ RunIdentity identity_of(const Work& work) {
     out.weights = encoder.weights_hash();
     out.tokenizer = encoder.tokenizer_hash();
   }
-  if (work.settings.study.asks("codes")) out.codes = open_study_codes(work.settings)->hash();
+  const std::string& concepts = work.settings.codes.concepts;
+  if (work.settings.study.asks("codes"))
+    out.codes = open_study_codes(work.settings)->hash() +
+                (concepts.empty() ? "" : sha256_of_file(data_file("tasks/" + concepts)));
   return out;
 }
 

@@ -84,7 +84,8 @@ std::vector<ReportParagraph> first_lines(const std::vector<QuestionArms>& questi
                                          const BootstrapOptions& bootstrap) {
   std::vector<ReportParagraph> out;
   for (const QuestionArms& question : questions) {
-    // Texts are compared by ROUGE-1; lists by being right.
+    if (question.kind == AnswerKind::kClosedSet) continue;  // the classifiers' own verdict says it
+    // Texts are compared by ROUGE-1; codes by being right.
     const CaseScore score =
         question.kind == AnswerKind::kText ? CaseScore::kGraded : CaseScore::kRight;
     for (const Arm& arm : question.arms) {
