@@ -46,6 +46,9 @@ struct Regimen {
   std::vector<std::string> concurrent;  // "cisplatin", "temozolomide", ...: given with radiation
   bool boost = false;  // a boost is given (with or without a dose); false when denied
   bool twice_daily = false;
+  // The whole course where the text sums it up: "(total 50.4 Gy in 28 fractions)".
+  std::optional<double> written_whole_gy;
+  std::optional<int> written_whole_fractions;
 
   // The main course: parts[0]'s. Empty where no dose was found.
   std::optional<double> total_gy() const;
@@ -77,7 +80,7 @@ class RegimenTerms {
 Regimen parse_regimen(std::string_view text, const RegimenTerms& terms);
 
 struct RegimenFlag {
-  std::string code;   // "R01" ...: docs/errors/regimen-flags in docs/tasks.md
+  std::string code;   // "R01" ... "R09": docs/tasks.md
   std::string words;  // what is odd, with the numbers
 };
 // Arithmetic, technique against modality (`modality` may be ""), fraction size and total dose
