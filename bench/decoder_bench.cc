@@ -115,7 +115,7 @@ void product(Bench& bench, const std::string& name, int64_t rows, int64_t in, in
   bench.line(name + " forward", 2 * r * (n + bs), layers,
              [&] { w.linear.forward<bf16, bf16>(Matrix<const bf16>(x.m), terms, {}, y.m); });
   bench.line(name + " dx", 2 * r * (n + a), layers, [&] {
-    w.linear.backward_data<bf16, bf16>(Matrix<const bf16>(y.m), {&back, 1}, {}, dx.m);
+    w.linear.backward_data<bf16, bf16>(Matrix<const bf16>(y.m), {&back, 1}, {}, {}, dx.m);
   });
   Linear<bf16> to_low(in, kRank * pieces, Linear<bf16>::kTrain);
   to_low.pack(b.data());
@@ -199,7 +199,7 @@ void head(Bench& bench, const Shape& s, int64_t labels) {
   bench.line("loss", 0, 1,
              [&] { label_loss(logits, tokens.data(), factors.data(), log_p.data()); });
   bench.line("head dx", flops, 1, [&] {
-    w.linear.backward_data<float, bf16>(Matrix<const float>(logits), {}, {}, dx.m);
+    w.linear.backward_data<float, bf16>(Matrix<const float>(logits), {}, {}, {}, dx.m);
   });
 }
 

@@ -479,7 +479,7 @@ double DecoderModel<T>::head(const SegmentedStep& step, double scale,
     }
     if (scale == 0) continue;
     const Matrix<T> dx = chunk_gradient_.row_range(0, count);
-    head_.template backward_data<float, T>(Matrix<const float>(logits), {}, {}, dx);
+    head_.template backward_data<float, T>(Matrix<const float>(logits), {}, {}, {}, dx);
     scatter_rows<T>(
         dx,
         std::span(label_selected_).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)),

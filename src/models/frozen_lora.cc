@@ -1,10 +1,8 @@
 #include "models/frozen_lora.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/error.h"
-#include "base/threads.h"
 
 namespace gantry {
 namespace {
@@ -16,17 +14,6 @@ void scale_rows(Matrix<T> x, float factor) {
       x.row(r)[c] = from_float<T>(to_float(x.row(r)[c]) * factor);
     }
   }
-}
-
-template <typename T>
-void add_rows(In<T> x, Matrix<T> y) {
-  parallel_for(x.rows, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      for (int64_t c = 0; c < x.cols; ++c) {
-        y.row(r)[c] = from_float<T>(to_float(y.row(r)[c]) + to_float(x.row(r)[c]));
-      }
-    }
-  });
 }
 
 }  // namespace
@@ -116,10 +103,7 @@ template <typename T>
 Matrix<const T> FrozenLora<T>::dropped(In<T> x, const Dropout& drop) const {
   if (!drop.active()) return x;
   const Matrix<T> y = dropped_.row_range(0, x.rows);
-  parallel_for(x.rows, 16, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) std::copy(x.row(r), x.row(r) + x.cols, y.row(r));
-  });
-  dropout(drop, y);
+  dropout<T>(drop, x, y);
   return y;
 }
 
@@ -135,8 +119,7 @@ void FrozenLora<T>::forward(In<T> x, const Dropout& drop, In<T> add, Matrix<T> y
   int64_t column = 0;
   for (size_t i = 0; i < adapted_.size(); ++i) {
     const AdapterModule& m = *adapted_[i].module;
-    terms_[i] = {low.col_range(column, m.rank), adapted_[i].b_t, m.out, adapted_[i].first,
-                 m.out};
+    terms_[i] = {low.col_range(column, m.rank), adapted_[i].b_t, m.out, adapted_[i].first, m.out};
     column += m.rank;
   }
   linear_.template forward<T, T>(x, terms_, add, y);
@@ -146,7 +129,7 @@ template <typename T>
 void FrozenLora<T>::backward(In<T> dy, In<T> x, const Dropout& drop, float* gradients,
                              bool accumulate, Matrix<T> dx) {
   if (!adapter_ || adapted_.empty()) {
-    if (!dx.empty()) linear_.template backward_data<T, T>(dy, {}, {}, dx);
+    if (!dx.empty()) linear_.template backward_data<T, T>(dy, {}, {}, {}, dx);
     return;
   }
   const Matrix<T> low = low_.row_range(0, dy.rows), dlow = low_gradient_.row_range(0, dy.rows);
@@ -164,16 +147,8 @@ void FrozenLora<T>::backward(In<T> dy, In<T> x, const Dropout& drop, float* grad
   linear_backward_weight<T>(dlow, dropped(x, drop), gradients + adapted_[0].module->a, nullptr,
                             accumulate);
   if (dx.empty()) return;
-  if (!drop.active()) {
-    const LowRankTerm<T> term{dlow, adapter_ + adapted_[0].module->a, in_, 0, in_};
-    linear_.template backward_data<T, T>(dy, {&term, 1}, {}, dx);
-    return;
-  }
-  linear_.template backward_data<T, T>(dy, {}, {}, dx);
-  const Matrix<T> part = dropped_.row_range(0, dy.rows);
-  a_[0].backward_data(dlow, {}, part);
-  dropout(drop, part);
-  add_rows<T>(part, dx);
+  const LowRankTerm<T> term{dlow, adapter_ + adapted_[0].module->a, in_, 0, in_};
+  linear_.template backward_data<T, T>(dy, {&term, 1}, drop, {}, dx);
 }
 
 template class FrozenLora<float>;

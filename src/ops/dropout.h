@@ -57,5 +57,8 @@ inline bool dropout_keeps(const Dropout& d, int64_t row, uint32_t column) {
 // x = kept ? x * scale : 0, in place. Its own backward: apply it to the gradient.
 template <typename T>
 void dropout(const Dropout& d, Matrix<T> x);
+// The same from x into y.
+template <typename T>
+void dropout(const Dropout& d, In<T> x, Matrix<T> y);
 
 }  // namespace gantry

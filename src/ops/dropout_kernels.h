@@ -8,18 +8,19 @@ namespace gantry::GANTRY_ISA {
 namespace {
 
 template <typename T>
-void dropout_one_row(const Dropout& d, int64_t r, T* x, int64_t cols) {
+void dropout_one_row(const Dropout& d, int64_t r, const T* x, T* y, int64_t cols) {
   const DropoutRow row = dropout_row(d, r);
   for (int64_t c = 0; c < cols; c += 2 * kLanes) {
     VF factor[2];
     row.factors(static_cast<uint32_t>(c), factor[0], factor[1]);
     for (int h = 0; h < 2; ++h) {
-      T* p = x + c + h * kLanes;
+      const T* p = x + c + h * kLanes;
+      T* to = y + c + h * kLanes;
       const int64_t left = cols - c - h * kLanes;
       if (left >= kLanes) {
-        store(p, load(p) * factor[h]);
+        store(to, load(p) * factor[h]);
       } else if (left > 0) {
-        store_n(p, load_n(p, left) * factor[h], left);
+        store_n(to, load_n(p, left) * factor[h], left);
       }
     }
   }

@@ -10,7 +10,7 @@ namespace gantry {
 
 template <typename T>
 struct DropoutTable {
-  void (*row)(const Dropout& d, int64_t row, T* x, int64_t cols);
+  void (*row)(const Dropout& d, int64_t row, const T* x, T* y, int64_t cols);  // y may be x
 };
 
 template <typename T>

@@ -220,23 +220,23 @@ void FrozenLinear::forward(Matrix<const X> x, std::span<const LowRankTerm<X>> te
   GANTRY_CHECK(x.cols == in_ && y.cols == out_ && x.rows == y.rows);
   GANTRY_CHECK(add.empty() || (add.rows == y.rows && add.cols == y.cols));
   check_terms(terms, x.rows, out_);
-  multiply<X, Y>({{storage_, type_, in_, out_}, false, x, terms, add, y});
+  multiply<X, Y>({{storage_, type_, in_, out_}, false, x, terms, {}, add, y});
 }
 
 template <typename X, typename Y>
 void FrozenLinear::backward_data(Matrix<const X> dy, std::span<const LowRankTerm<X>> terms,
-                                 In<Y> add, Matrix<Y> dx) const {
+                                 const Dropout& mask, In<Y> add, Matrix<Y> dx) const {
   GANTRY_CHECK(dy.cols == out_ && dx.cols == in_ && dy.rows == dx.rows);
   GANTRY_CHECK(add.empty() || (add.rows == dx.rows && add.cols == dx.cols));
   check_terms(terms, dy.rows, in_);
-  multiply<X, Y>({{storage_, type_, in_, out_}, true, dy, terms, add, dx});
+  multiply<X, Y>({{storage_, type_, in_, out_}, true, dy, terms, mask, add, dx});
 }
 
 #define GANTRY_INSTANTIATE(X, Y)                                                              \
   template void FrozenLinear::forward<X, Y>(Matrix<const X>, std::span<const LowRankTerm<X>>, \
                                             In<Y>, Matrix<Y>) const;                          \
   template void FrozenLinear::backward_data<X, Y>(                                            \
-      Matrix<const X>, std::span<const LowRankTerm<X>>, In<Y>, Matrix<Y>) const;
+      Matrix<const X>, std::span<const LowRankTerm<X>>, const Dropout&, In<Y>, Matrix<Y>) const;
 GANTRY_INSTANTIATE(float, float)
 GANTRY_INSTANTIATE(bf16, bf16)
 GANTRY_INSTANTIATE(bf16, float)

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "ops/dropout.h"
 #include "tensor/bfloat16.h"
 #include "tensor/matrix.h"
 
@@ -52,10 +53,11 @@ class FrozenLinear {
   template <typename X, typename Y>
   void forward(Matrix<const X> x, std::span<const LowRankTerm<X>> terms, In<Y> add,
                Matrix<Y> y) const;
-  // dx [rows, in] = dy [rows, out] W + sum of terms (+ add, which may be dx).
+  // dx [rows, in] = dy [rows, out] W + mask o (sum of terms) (+ add, which may be dx). The mask is
+  // that of the dropout through which the terms' other side went.
   template <typename X, typename Y>
-  void backward_data(Matrix<const X> dy, std::span<const LowRankTerm<X>> terms, In<Y> add,
-                     Matrix<Y> dx) const;
+  void backward_data(Matrix<const X> dy, std::span<const LowRankTerm<X>> terms, const Dropout& mask,
+                     In<Y> add, Matrix<Y> dx) const;
 
  private:
   int64_t in_ = 0, out_ = 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "ops/dropout_simd.h"
 #include "ops/frozen_linear_unpack.h"
 #include "ops/scratch.h"
 
@@ -50,8 +51,8 @@ struct FrozenPart {
 };
 
 template <int kRows>
-GANTRY_INLINE void frozen_tile(const FrozenPart* parts, int64_t count, int64_t tile_index,
-                               bool resume, float* sums) {
+void frozen_tile(const FrozenPart* parts, int64_t count, int64_t tile_index, bool resume,
+                 float* sums) {
   Tile<kRows> tile;
   if (resume) {
     tile.load(sums, kNr);
@@ -63,6 +64,31 @@ GANTRY_INLINE void frozen_tile(const FrozenPart* parts, int64_t count, int64_t t
                                      parts[i].panel, parts[i].chunks);
   }
   tile.store(sums, kNr);
+}
+
+// sums += the mask of rows from `row` on, columns from `column` on, times more.
+GANTRY_INLINE void add_masked(const Dropout& mask, int64_t row, int64_t rows, int64_t column,
+                              const float* more, float* sums) {
+  for (int64_t r = 0; r < rows; ++r) {
+    VF factor[2];
+    dropout_row(mask, row + r).factors(static_cast<uint32_t>(column), factor[0], factor[1]);
+    for (int v = 0; v < kNv; ++v) {
+      float* to = sums + r * kNr + v * kLanes;
+      store(to, fma(factor[v], load(more + r * kNr + v * kLanes), load(to)));
+    }
+  }
+}
+
+// A tile by as many rows as are live.
+inline void frozen_live_tile(int64_t live, const FrozenPart* parts, int64_t count,
+                             int64_t tile_index, bool resume, float* sums) {
+  if (live > 8 || kMr <= 8) {
+    frozen_tile<kMr>(parts, count, tile_index, resume, sums);
+  } else if (live > 4) {
+    frozen_tile<8>(parts, count, tile_index, resume, sums);
+  } else {
+    frozen_tile<4>(parts, count, tile_index, resume, sums);
+  }
 }
 
 // Which columns of a panel a term adds to.
@@ -110,6 +136,7 @@ void frozen_rows(const FrozenCall<X, Y>& call, int64_t row_begin, int64_t row_en
   const int64_t block = std::min(depth, frozen_depth_block(depth));
   const int64_t tiles_at_once = std::max<int64_t>(2, kPackedBytes / (block * kMr * 4));
   const int64_t panels = panel_end - panel_begin;
+  const bool masked = call.mask.active();
   int64_t term_words = 0, term_panel_words = 0;
   for (const LowRankTerm<X>& t : call.terms) {
     term_words += round_up(t.x.cols, kChunk) * kMr * tiles_at_once;
@@ -157,12 +184,11 @@ void frozen_rows(const FrozenCall<X, Y>& call, int64_t row_begin, int64_t row_en
         for (int64_t r = row, i = 0; r < last; r += kMr, ++i, tile_sums += kTileSums) {
           const int64_t live = std::min<int64_t>(kMr, last - r);
           if (final) prefetch_frozen(call.add, call.y, r, live, column);
-          if (live > 8 || kMr <= 8) {
-            frozen_tile<kMr>(parts, count, i, k > 0, tile_sums);
-          } else if (live > 4) {
-            frozen_tile<8>(parts, count, i, k > 0, tile_sums);
-          } else {
-            frozen_tile<4>(parts, count, i, k > 0, tile_sums);
+          frozen_live_tile(live, parts, masked ? 1 : count, i, k > 0, tile_sums);
+          if (masked && count > 1) {
+            alignas(64) float more[kTileSums];
+            frozen_live_tile(live, parts + 1, count - 1, i, false, more);
+            add_masked(call.mask, r, live, column, more, tile_sums);
           }
           if (final) finish_frozen(call.add, call.y, tile_sums, r, live, column, cols);
         }

@@ -67,6 +67,7 @@ struct FrozenCall {
   bool backward = false;  // dx = dy W instead of y = x W^T
   Matrix<const X> x;
   std::span<const LowRankTerm<X>> terms;
+  Dropout mask;  // of the terms
   Matrix<const Y> add;
   Matrix<Y> y;
 };

@@ -65,24 +65,30 @@ TYPED_TEST(FrozenLinearTest, EqualsFp64) {
         std::vector<LowRankTerm<X>> terms;
         if (split > 0) terms.push_back({low0.m, b0.data(), n, 0, split});
         terms.push_back({low1.m, b1.data(), n, split, n - split});
+        const std::vector<uint64_t> keys = row_keys(s.rows, 8);
+        const Dropout mask{backward && s.rows % 2 ? 0.25f : 0.0f, keys.data(), 3};
         std::vector<double> want(static_cast<size_t>(s.rows * n));
         for (int64_t r = 0; r < s.rows; ++r) {
           for (int64_t c = 0; c < n; ++c) {
-            double v = add.at(r, c);
+            double v = add.at(r, c), low = 0;
             for (int64_t i = 0; i < k; ++i) {
               v += double(x.at(r, i)) * w.seen[backward ? i * s.in + c : c * s.in + i];
             }
-            for (int64_t i = 0; i < 5 && c < split; ++i) v += double(low0.at(r, i)) * b0[i * n + c];
+            for (int64_t i = 0; i < 5 && c < split; ++i)
+              low += double(low0.at(r, i)) * b0[i * n + c];
             for (int64_t i = 0; i < 16 && c >= split; ++i) {
-              v += double(low1.at(r, i)) * b1[i * n + c - split];
+              low += double(low1.at(r, i)) * b1[i * n + c - split];
             }
-            want[r * n + c] = v;
+            if (mask.active()) {
+              low *= dropout_keeps(mask, r, static_cast<uint32_t>(c)) ? mask.scale() : 0;
+            }
+            want[r * n + c] = v + low;
           }
         }
         with_every_instruction_set([&] {
           Tensor<Y> y(s.rows, n, 2);
           if (backward) {
-            w.linear.backward_data<X, Y>(x.m, terms, add, y);
+            w.linear.backward_data<X, Y>(x.m, terms, mask, add, y);
           } else {
             w.linear.forward<X, Y>(x.m, terms, add, y);
           }
