@@ -12,6 +12,7 @@
 #include "tensor/arena.h"
 #include "tensor/instruction_set.h"
 #include "weights/model_folder.h"
+#include "weights/shared_words.h"
 
 namespace gantry {
 
@@ -19,8 +20,6 @@ namespace {
 
 constexpr int64_t kPassTokens = 2048;  // of a packed step
 constexpr int64_t kMostWindows = 512;  // in a packed step
-
-const char kWordTable[] = "embeddings.word_embeddings.weight";
 
 // A model with its memory, ready to answer.
 struct LoadedModel {
@@ -30,8 +29,7 @@ struct LoadedModel {
   std::unique_ptr<ClassifierModel> model;
   std::unique_ptr<Arena> arena;
 
-  LoadedModel(const ModelFolder& folder, const ClassifierModel::Options& options,
-              const float* words)
+  LoadedModel(const ModelFolder& folder, const ClassifierModel::Options& options)
       : table(folder.config(), options.head, {}, 0), capacity(options.capacity) {
     const int weights = specs.add("weights", {table.size()}, DType::kF32, "weights");
     model = ClassifierModel::create(folder.config(), table, options, specs);
@@ -39,11 +37,47 @@ struct LoadedModel {
     float* values = arena->data<float>(weights);
     load_classifier_weights(folder, table, {}, values);
     model->bind(*arena, values);
-    model->use_word_table(words, folder.config().vocab_size);
     model->pack(true);
   }
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;
+};
+
+// The rows of the word table that texts have asked for so far. A model of many languages has a
+// quarter of a million rows, and a study's texts touch a few thousand.
+class WordRowsInUse {
+ public:
+  // Reads what is missing for these examples.
+  void hold(const ModelFolder& folder, std::span<const Example> examples) {
+    const auto vocabulary = static_cast<size_t>(folder.config().vocab_size);
+    const auto width = static_cast<size_t>(folder.config().hidden_size);
+    std::vector<int32_t> missing;
+    if (known_.empty()) known_.resize(vocabulary);
+    for (const Example& example : examples)
+      for (const auto& window : example.windows)
+        for (int32_t id : window)
+          if (!known_[static_cast<size_t>(id)]) {
+            known_[static_cast<size_t>(id)] = true;
+            missing.push_back(id);
+          }
+    if (missing.empty()) return;
+    std::sort(missing.begin(), missing.end());
+    const size_t held = values_.size();
+    values_.resize(held + missing.size() * width);
+    folder.read_rows_f32(kWordTable, missing, std::span(values_).subspan(held));
+    std::vector<int32_t> ids = vocabulary_.ids();
+    ids.insert(ids.end(), missing.begin(), missing.end());
+    vocabulary_ = CompactVocabulary(std::move(ids), static_cast<int64_t>(vocabulary));
+  }
+  const CompactVocabulary& vocabulary() const { return vocabulary_; }
+  void serve(ClassifierModel& model) const {
+    model.use_word_table(values_.data(), static_cast<int64_t>(vocabulary_.ids().size()));
+  }
+
+ private:
+  std::vector<bool> known_;
+  std::vector<float> values_;  // in the order of vocabulary_.ids()
+  CompactVocabulary vocabulary_;
 };
 
 nlohmann::json classifier_json_of(const ModelFolder& folder) {
@@ -123,9 +157,7 @@ struct Classifier::Impl {
   ModelFolder folder;
   HeadShape head;
   ClassifierInfo info;
-  std::vector<float> converted_words;  // where the file does not hold f32
-  const float* words = nullptr;
-  CompactVocabulary all_words;
+  WordRowsInUse words;
   std::unique_ptr<LoadedModel> model, gradient_model;
 
   Impl(ModelFolder opened, Precision precision) : folder(std::move(opened)) {
@@ -134,19 +166,7 @@ struct Classifier::Impl {
     head = head_of(folder, j);
     info = info_of(folder, j, head.classes, precision);
     check_encoder_shape(folder.config());
-    words = find_words();
     model = load(precision, false);
-  }
-
-  // The word table stays in its mapped file where it can: only rows that occur are ever read.
-  const float* find_words() {
-    const StoredTensor* stored = folder.stored(kWordTable);
-    const std::span<const uint8_t> bytes = folder.weights().bytes(stored->name);
-    if (stored->type == StoredType::f32 &&
-        reinterpret_cast<uintptr_t>(bytes.data()) % alignof(float) == 0)
-      return reinterpret_cast<const float*>(bytes.data());
-    converted_words = folder.read_f32(kWordTable);
-    return converted_words.data();
   }
 
   std::unique_ptr<LoadedModel> load(Precision precision, bool training) const {
@@ -156,15 +176,13 @@ struct Classifier::Impl {
         .windows = training ? 1 : kMostWindows,
         .reports = training ? 1 : kMostWindows};
     return std::make_unique<LoadedModel>(
-        folder,
-        ClassifierModel::Options{
-            .head = head,
-            .capacity = capacity,
-            .training = training,
-            .bf16 = precision == Precision::bf16 || precision == Precision::int8,
-            .int8 = precision == Precision::int8,
-        },
-        words);
+        folder, ClassifierModel::Options{
+                    .head = head,
+                    .capacity = capacity,
+                    .training = training,
+                    .bf16 = precision == Precision::bf16 || precision == Precision::int8,
+                    .int8 = precision == Precision::int8,
+                });
   }
 
   ScoreSettings score_settings() const {
@@ -182,7 +200,7 @@ struct Classifier::Impl {
     std::vector<Example> apart;
     for (const auto& w : example.windows) apart.push_back({.windows = {w}});
     std::vector<float> logits(n * static_cast<size_t>(head.classes));
-    score(*model->model, score_settings(), all_words, apart, logits.data());
+    score(*model->model, score_settings(), words.vocabulary(), apart, logits.data());
     size_t best = 0;
     const auto at = [&](size_t w) {
       return logits[w * static_cast<size_t>(head.classes) + static_cast<size_t>(label)];
@@ -228,8 +246,11 @@ const ClassifierInfo& Classifier::info() const { return impl_->info; }
 
 std::vector<float> Classifier::logits(std::span<const Example> examples) {
   check_windows(examples, impl_->folder.config());
+  impl_->words.hold(impl_->folder, examples);
+  impl_->words.serve(*impl_->model->model);
   std::vector<float> out(examples.size() * static_cast<size_t>(impl_->head.classes));
-  score(*impl_->model->model, impl_->score_settings(), impl_->all_words, examples, out.data());
+  score(*impl_->model->model, impl_->score_settings(), impl_->words.vocabulary(), examples,
+        out.data());
   return out;
 }
 
@@ -237,12 +258,16 @@ std::vector<std::vector<float>> Classifier::attributions(const Example& example,
   check_windows({&example, 1}, impl_->folder.config());
   GANTRY_CHECK(label >= 0 && label < impl_->head.classes);
   if (!impl_->gradient_model) impl_->gradient_model = impl_->load(Precision::fp32, true);
+  impl_->words.hold(impl_->folder, {&example, 1});
+  impl_->words.serve(*impl_->model->model);
+  impl_->words.serve(*impl_->gradient_model->model);
   const std::vector<float> shares = impl_->window_shares(example, label);
   std::vector<std::vector<float>> all;
   PackedStep step;
   for (size_t w = 0; w < example.windows.size(); ++w) {
     step.clear();
-    step.add_window(example.windows[w], impl_->all_words, impl_->folder.config().position_offset);
+    step.add_window(example.windows[w], impl_->words.vocabulary(),
+                    impl_->folder.config().position_offset);
     step.finish();
     std::vector<float> weights(example.windows[w].size());
     impl_->gradient_model->model->gradient_times_input(step, label, weights.data());

@@ -20,7 +20,8 @@ struct StepCapacity {
 inline constexpr int64_t kRowMultiple = 32;
 int64_t padded_rows(int64_t tokens);
 
-// Which rows of the whole word table are in memory, in rising order. By default all of them are.
+// Which rows of the whole word table are in memory, and in which order (of() has them rise). By
+// default all of them are.
 class CompactVocabulary {
  public:
   CompactVocabulary() = default;

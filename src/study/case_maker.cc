@@ -9,6 +9,7 @@
 #include "study/study_codes.h"
 #include "text/block_tfidf.h"
 #include "text/clauses.h"
+#include "text/concepts.h"
 #include "text/normalize.h"
 #include "text/wording.h"
 
@@ -78,6 +79,7 @@ struct CaseMaker::State {
   std::optional<FocusPattern> focus;
   std::optional<Wording> wording;
   std::shared_ptr<const StudyCodes> codes;  // where codes are asked for
+  std::optional<ConceptTable> concepts;
 };
 
 CaseMaker::CaseMaker(const Settings& settings)
@@ -86,6 +88,8 @@ CaseMaker::CaseMaker(const Settings& settings)
   if (!settings.sections.wording.empty())
     state_->wording.emplace(Wording::load(data_file("tasks/" + settings.sections.wording)));
   if (settings.study.asks("codes")) state_->codes = open_study_codes(settings);
+  if (!settings.focus.concepts.empty())
+    state_->concepts.emplace(ConceptTable::load(data_file("tasks/" + settings.focus.concepts)));
 }
 CaseMaker::~CaseMaker() = default;
 
@@ -189,10 +193,15 @@ void CaseMaker::write_text(OpenReport& report, Case& out) const {
   write_ngram_texts(report, out);
 }
 
-// A section, or its clauses about the focus or the others. Where a required section is missing, the
-// whole report stands for it, and the sections that were found are not read twice.
+// A section, its clauses about the focus or the others, or the concepts of any of these. Where a
+// required section is missing, the whole report stands for it, and the sections that were found are
+// not read twice.
 std::string CaseMaker::part_of(OpenReport& report, const std::string& part, const Case& item,
                                bool fold) const {
+  if (part.ends_with(kConceptsPart)) {
+    const std::string of = part.substr(0, part.size() - kConceptsPart.size());
+    return state_->concepts->of_text(nfkc(part_of(report, of, item, fold)));
+  }
   const std::string kind = section_of(part);
   const bool missing = holds(item.missing_sections, kind);
   const auto& required = state_->settings.sections.required;
@@ -220,7 +229,7 @@ void CaseMaker::write_ngram_texts(OpenReport& report, Case& out) const {
   }
   for (size_t b = 0; b < tfidf.blocks.size(); ++b) {
     if (b > 0) out.blocks_text += kBlockSeparator;
-    out.blocks_text += model_text(part_of(report, tfidf.blocks[b], out, true));
+    out.blocks_text += model_text(part_of(report, tfidf_block(tfidf.blocks[b]).part, out, true));
   }
 }
 

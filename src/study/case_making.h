@@ -15,6 +15,9 @@ inline std::string section_of(std::string_view part) {
   return std::string(part.substr(0, part.find('.')));
 }
 
+// Behind a part's name: its concepts (focus.concepts) instead of its text.
+inline constexpr std::string_view kConceptsPart = ".concepts";
+
 // Whose report it is: see Case::patient.
 std::string patient_key(const Record& record, const Settings& settings);
 

@@ -148,6 +148,8 @@ std::string hash_of_deciding_settings(const Settings& settings, bool wants_unlab
     tables += sha256_of_file(data_file("tasks/" + settings.sections.wording));
   if (settings.study.asks("codes")) tables += open_study_codes(settings)->hash();
   for (const std::string& kind : settings.study.answers) tables += "+" + kind;
+  if (!settings.focus.concepts.empty())
+    tables += sha256_of_file(data_file("tasks/" + settings.focus.concepts));
   return sha256_hex(settings_hash(settings, sections) + std::to_string(settings.train.folds) +
                     (wants_unlabelled ? "+unlabelled" : "") + tables);
 }

@@ -108,7 +108,8 @@ struct Settings {
   // What the question is about: `SECTION.focus` in sections.use and tfidf.blocks stands for the
   // clauses of a section that hold the pattern, `SECTION.other` for its other clauses.
   struct Focus {
-    std::string pattern;  // PCRE2; "": there is no focus
+    std::string pattern;   // PCRE2; "": there is no focus
+    std::string concepts;  // a data file: `PART.concepts` is then what it finds in a part; "": none
   } focus;
 
   struct Cohort {
@@ -211,8 +212,9 @@ struct Settings {
 
   struct Tfidf {                                    // the baseline, and the ensemble's member
     std::vector<std::string> baseline = {"whole"};  // sections that the baseline reads, as one text
-    std::vector<std::string>
-        blocks;  // sections that the member reads, each with features of its own; none: baseline's
+    // Sections that the member reads, each with features of its own; a number before a name is the
+    // block's weight (see tfidf_block). None: as the baseline.
+    std::vector<std::string> blocks;
     int64_t ngram_min = 1, ngram_max = 5;
     int64_t min_reports = 2;
     double c = 0;  // inverse strength of the L2 penalty; 0: chosen on the tuning set
@@ -260,6 +262,13 @@ void override_setting(Settings& settings, std::string_view word);
 // What no single key shows: shares that do not add up, names without values, a date window turned
 // round, a tag list of another length. Error E0505.
 void check_settings(const Settings& settings);
+
+// An entry of tfidf.blocks: "0.5 diagnosis.focus.concepts". Error E0505: the number is not above 0.
+struct TfidfBlock {
+  double weight = 1;
+  std::string part;
+};
+TfidfBlock tfidf_block(std::string_view entry);
 
 // All settings as JSON, in the table's order; of some sections only, when named ("cohort",
 // "split").

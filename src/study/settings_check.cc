@@ -1,5 +1,6 @@
 // What no single key of study.toml shows.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -57,12 +58,17 @@ void check_answers(const Settings& settings) {
 
 void check_parts(const char* key, const std::vector<std::string>& parts, const Settings& settings) {
   for (const std::string& part : parts) {
-    size_t dot = part.find('.');
-    if (dot == std::string::npos) continue;
-    std::string what = part.substr(dot + 1);
-    if (what != "focus" && what != "other")
+    std::string_view what = std::string_view(part).substr(std::min(part.size(), part.find('.')));
+    if (what.ends_with(kConceptsPart)) {
+      what.remove_suffix(kConceptsPart.size());
+      if (settings.focus.concepts.empty())
+        wrong(std::string(key) + " names '" + part + "', and focus.concepts is empty",
+              "Name a table of concepts, or use the section's text.");
+    }
+    if (what.empty()) continue;
+    if (what != ".focus" && what != ".other")
       wrong(std::string(key) + " names '" + part + "'",
-            "Behind a section's name may stand .focus or .other.");
+            "Behind a section's name may stand .focus or .other, and .concepts behind either.");
     if (settings.focus.pattern.empty())
       wrong(std::string(key) + " names '" + part + "', and focus.pattern is empty",
             "Give the words that name what the question is about, or use the whole section.");
@@ -135,6 +141,17 @@ void check_ratings(const Settings::Ratings& r) {
 
 bool Settings::Study::asks(std::string_view kind) const {
   return std::find(answers.begin(), answers.end(), kind) != answers.end();
+TfidfBlock tfidf_block(std::string_view entry) {
+  const size_t blank = entry.find(' ');
+  if (blank == std::string_view::npos) return {1, std::string(entry)};
+  TfidfBlock block{0, std::string(trim(entry.substr(blank)))};
+  const std::string_view number = entry.substr(0, blank);
+  const auto read = std::from_chars(number.data(), number.data() + number.size(), block.weight);
+  if (read.ec != std::errc() || read.ptr != number.data() + number.size() ||
+      !std::isfinite(block.weight) || block.weight <= 0)
+    wrong("tfidf.blocks: '" + std::string(entry) + "' does not begin with a number above 0",
+          "Give a section's name, or a weight, a blank and the name.");
+  return block;
 }
 
 void check_settings(const Settings& settings) {
@@ -156,7 +173,9 @@ void check_settings(const Settings& settings) {
     wrong("model.pooler needs model.pooling = \"first\"", "Change one of the two.");
   check_ratings(settings.ratings);
   check_parts("sections.use", settings.sections.use, settings);
-  check_parts("tfidf.blocks", settings.tfidf.blocks, settings);
+  std::vector<std::string> blocks;
+  for (const std::string& entry : settings.tfidf.blocks) blocks.push_back(tfidf_block(entry).part);
+  check_parts("tfidf.blocks", blocks, settings);
   check_parts("tfidf.baseline", settings.tfidf.baseline, settings);
   if (!settings.focus.pattern.empty()) FocusPattern compiles(settings.focus.pattern);
   if (settings.tfidf.ngram_min > settings.tfidf.ngram_max)

@@ -86,6 +86,26 @@ class Reader {
   std::string_view left_;
 };
 
+// The weight of each column's block, or none where all are 1.
+std::vector<double> column_weights(const BlockTfidf& tfidf, const NgramClassifierOptions& options) {
+  std::vector<double> weights;
+  if (options.block_weights.empty()) return weights;
+  GANTRY_CHECK(options.block_weights.size() == tfidf.blocks().size());
+  for (size_t b = 0; b < tfidf.blocks().size(); ++b)
+    weights.insert(weights.end(), tfidf.blocks()[b].vocabulary().size(), options.block_weights[b]);
+  return weights;
+}
+
+SparseRows weighted_rows(const BlockTfidf& tfidf, std::span<const std::string> texts,
+                         const NgramClassifierOptions& options) {
+  SparseRows rows = tfidf.transform(texts);
+  const std::vector<double> weights = column_weights(tfidf, options);
+  if (!weights.empty())
+    for (size_t i = 0; i < rows.value.size(); ++i)
+      rows.value[i] *= weights[static_cast<size_t>(rows.column[i])];
+  return rows;
+}
+
 // Cases to fit on and cases kept apart.
 struct Fold {
   SparseRows train, held;
@@ -186,8 +206,12 @@ NgramClassifier NgramClassifier::fit(std::span<const std::string> texts,
                                      std::span<const int> labels, int classes,
                                      const NgramClassifierOptions& options) {
   BlockTfidf tfidf = BlockTfidf::fit(texts, options.blocks, options.tfidf);
-  LogisticRegression regression =
-      LogisticRegression::fit(tfidf.transform(texts), labels, classes, options.regression);
+  LogisticRegression regression = LogisticRegression::fit(weighted_rows(tfidf, texts, options),
+                                                          labels, classes, options.regression);
+  // The weights of the blocks go into the regression's, so that answering needs none.
+  const std::vector<double> weights = column_weights(tfidf, options);
+  for (size_t i = 0; i < regression.weight.size() && !weights.empty(); ++i)
+    regression.weight[i] *= weights[i / static_cast<size_t>(classes)];
   return NgramClassifier(std::move(tfidf), std::move(regression));
 }
 
@@ -292,8 +316,8 @@ CChoice choose_c(std::span<const std::string> texts, std::span<const int> labels
     }
     if (held.empty()) return;
     const BlockTfidf tfidf = BlockTfidf::fit(train, options.blocks, options.tfidf);
-    parts[f].train = tfidf.transform(train);
-    parts[f].held = tfidf.transform(held);
+    parts[f].train = weighted_rows(tfidf, train, options);
+    parts[f].held = weighted_rows(tfidf, held, options);
   });
   std::erase_if(parts, [](const Fold& part) { return part.held_labels.empty(); });
   return choose(parts, classes, options.regression, candidates);
@@ -305,7 +329,8 @@ CChoice choose_c_on_tuning(std::span<const std::string> texts, std::span<const i
                            const NgramClassifierOptions& options,
                            std::span<const double> candidates) {
   const BlockTfidf tfidf = BlockTfidf::fit(texts, options.blocks, options.tfidf);
-  Fold part{tfidf.transform(texts), tfidf.transform(tuning_texts), {}, {}};
+  Fold part{
+      weighted_rows(tfidf, texts, options), weighted_rows(tfidf, tuning_texts, options), {}, {}};
   part.train_labels.assign(labels.begin(), labels.end());
   part.held_labels.assign(tuning_labels.begin(), tuning_labels.end());
   return choose({&part, 1}, classes, options.regression, candidates);

@@ -18,6 +18,8 @@ namespace gantry {
 
 struct NgramClassifierOptions {
   int blocks = 1;  // of each text, parted by kBlockSeparator (block_tfidf.h)
+  // Length of each block's row; none: 1. Of two blocks the longer one is penalised less.
+  std::vector<double> block_weights;
   TfidfOptions tfidf;
   LogisticRegressionOptions regression;
 };

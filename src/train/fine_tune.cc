@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -25,6 +26,7 @@
 #include "train/tuning_metrics.h"
 #include "train/write_model.h"
 #include "weights/model_folder.h"
+#include "weights/peft.h"
 
 namespace gantry {
 
@@ -455,6 +457,7 @@ void FineTuner::Impl::run_epoch(State& s, CheckpointPair& checkpoints) {
 void FineTuner::Impl::finish(State& s) {
   RestartResult& r = s.result;
   r.useful_tokens_per_second = static_cast<double>(r.useful_tokens) / r.training_seconds;
+  peak = matrix_peak_again(bf16);
   r.percent_of_ceiling = 100 * r.useful_tokens_per_second * flops_per_token / peak;
   r.peak_memory_bytes = std::max(r.peak_memory_bytes, peak_memory());
   const nlohmann::json j = {{"identity", identity}, {"result", restart_to_json(r)}};
@@ -512,9 +515,12 @@ void FineTuner::write_model(const std::vector<int>& restarts, const std::filesys
   const Impl::Working working(m);
   const LoraShape lora = lora_shape(m.settings);
   std::vector<double> sum;
+  std::optional<PeftAdapter> adapter;
   double decay = 0;
   for (int restart : restarts) {
     decay += m.load_best(restart);
+    if (lora.rank > 0 && restarts.size() == 1)
+      adapter = trained_adapter(m.base, m.settings, m.trainer->table(), m.trainer->weights());
     merge_lora(m.base.config(), m.trainer->table(), lora, m.trainer->weights().data());
     const std::span<const float> weights = m.trainer->weights();
     sum.resize(weights.size());
@@ -525,6 +531,7 @@ void FineTuner::write_model(const std::vector<int>& restarts, const std::filesys
   for (size_t i = 0; i < sum.size(); ++i) mean[i] = static_cast<float>(sum[i] / n);
   write_classifier_folder(m.base, m.settings, m.trainer->table(), m.vocabulary, mean, decay / n,
                           description, folder);
+  if (adapter) write_peft_adapter(folder / "adapter", *adapter, m.base.config());
 }
 
 std::vector<float> FineTuner::logits(int restart, const std::vector<Example>& examples) {

@@ -65,7 +65,11 @@ struct ModelDescription {
   std::string name;                 // "" : the base's
   std::string prefix;               // put before each text
   double temperature = 1;           // probabilities = softmax(logits / temperature)
-  std::string extra_json = "{}";    // merged into gantry.json (sections, task, run identity, ...)
+  std::string extra_json = "{}";    // merged into classifier.json (sections, run identity, ...)
+  // A folder written before by the same base, beside which this one will stay: it owns the word
+  // table, and only the rows that training touched are written here (weights/shared_words.h). ""
+  // for a whole folder.
+  std::filesystem::path words_of;
 };
 
 // Memory is held only while run(), write_model() or logits() work.
@@ -87,7 +91,8 @@ class FineTuner {
 
   // The model of one finished restart, or the average of the weights of several, as a Hugging Face
   // folder: config.json, model.safetensors (the whole embedding table written back, LoRA merged),
-  // the tokenizer's files, gantry.json. Classifier::open reads it.
+  // the tokenizer's files, gantry.json. Classifier::open reads it. Of one restart with LoRA, the
+  // adapter as it was trained lies in the folder `adapter` in it, for PEFT (weights/peft.h).
   void write_model(const std::vector<int>& restarts, const std::filesystem::path& folder,
                    const ModelDescription& description) const;
 

@@ -1,11 +1,14 @@
 #include "train/write_model.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/strings.h"
 #include "weights/model_folder.h"
+#include "weights/shared_words.h"
 
 namespace gantry {
 
@@ -17,6 +20,7 @@ constexpr int64_t kRowsAtOnce = 8192;
 struct Selection {
   std::string prefix;  // of all but the classifier
   int below_depth = 0;
+  bool own_words_only = false;  // the word table is another folder's
 
   bool takes(const Parameter& p) const {
     return p.depth < below_depth && p.name.find(".lora_") == std::string::npos;
@@ -32,6 +36,12 @@ std::vector<StoredTensor> tensors_of(const EncoderConfig& config, const Paramete
   std::vector<StoredTensor> tensors;
   for (const Parameter& p : table.all()) {
     if (!selection.takes(p)) continue;
+    if (p.offset == table.embedding().word && selection.own_words_only) {
+      tensors.push_back({.name = selection.stored_name(kWordRowsTensor),
+                         .type = StoredType::f32,
+                         .shape = {p.rows, p.cols}});
+      continue;
+    }
     const int64_t rows = p.offset == table.embedding().word
                              ? config.vocab_size
                              : p.rows / static_cast<int64_t>(p.pieces.size());
@@ -55,7 +65,7 @@ void append_word_table(const ModelFolder& base, const CompactVocabulary& vocabul
     for (int64_t i = begin; i < std::min(all, begin + kRowsAtOnce); ++i)
       ids.push_back(static_cast<int32_t>(i));
     rows.resize(ids.size() * static_cast<size_t>(h));
-    base.read_rows_f32("embeddings.word_embeddings.weight", ids, rows);
+    base.read_rows_f32(kWordTable, ids, rows);
     for (size_t i = 0; i < ids.size(); ++i) {
       float* row = rows.data() + i * static_cast<size_t>(h);
       if (const int32_t trained = vocabulary.row(ids[i]); trained >= 0)
@@ -84,7 +94,8 @@ std::string config_json(const EncoderConfig& config, const FineTuneSettings& set
   return j.dump(2) + "\n";
 }
 
-std::string classifier_json(const FineTuneSettings& settings, const ModelDescription& description) {
+std::string classifier_json(const FineTuneSettings& settings, const ModelDescription& description,
+                            double untouched_decay) {
   nlohmann::json j = nlohmann::json::parse(description.extra_json);
   j["labels"] = description.labels;
   j["pooling"] = settings.pooling;
@@ -92,7 +103,21 @@ std::string classifier_json(const FineTuneSettings& settings, const ModelDescrip
   j["window_pooling"] = settings.window_pooling;
   j["temperature"] = description.temperature;
   j["prefix"] = description.prefix;
+  j["untouched_decay"] = untouched_decay;
   return j.dump(2) + "\n";
+}
+
+// What a folder says that shares the word table of `description.words_of`.
+std::string word_rows_of(const ModelDescription& description, const std::filesystem::path& folder,
+                         const CompactVocabulary& vocabulary, double untouched_decay) {
+  const auto& owner = description.words_of;
+  const auto head = nlohmann::json::parse(read_file(owner / "classifier.json"));
+  const ModelAbout about =
+      parse_model_about(read_file(owner / "gantry.json"), (owner / "gantry.json").string());
+  return word_rows_json({.folder = owner.lexically_relative(folder).generic_string(),
+                         .sha256 = about.files.at("model.safetensors"),
+                         .factor = untouched_decay / head.at("untouched_decay").get<double>(),
+                         .rows = vocabulary.ids()});
 }
 
 // Fills `contents` with the encoder's values and everything that stays as in the base.
@@ -109,7 +134,7 @@ void describe_contents(const ModelFolder& base, const ParameterTable& table,
     for (const Parameter& p : table.all()) {
       if (!selection.takes(p)) continue;
       const float* values = weights.data() + p.offset;
-      if (p.offset == table.embedding().word)
+      if (p.offset == table.embedding().word && !selection.own_words_only)
         append_word_table(base, vocabulary, values, untouched_decay, out);
       else
         out.append({values, static_cast<size_t>(p.elements())});
@@ -155,6 +180,35 @@ void merge_lora(const EncoderConfig& config, const ParameterTable& table, const 
   }
 }
 
+PeftAdapter trained_adapter(const ModelFolder& base, const FineTuneSettings& settings,
+                            const ParameterTable& table, std::span<const float> weights) {
+  PeftAdapter adapter{.rank = settings.lora.rank,
+                      .alpha = settings.lora.alpha,
+                      .dropout = settings.lora.dropout,
+                      .base_model = base.name()};
+  std::map<std::string, LoraModule> modules;
+  for (const Parameter& p : table.all()) {
+    const auto at = weights.begin() + p.offset;
+    std::vector<float> values(at, at + p.elements());
+    if (const size_t lora = p.name.find(".lora_"); lora != std::string::npos) {
+      LoraModule& module = modules[p.name.substr(0, lora)];
+      const bool is_a = p.name.ends_with("lora_A.weight");
+      (is_a ? module.in : module.out) = is_a ? p.cols : p.rows;
+      (is_a ? module.a : module.b) = std::move(values);
+      module.rank = settings.lora.rank;
+    } else if (p.depth >= table.head_depth()) {
+      adapter.head.push_back(
+          {p.name, p.vector ? std::vector<int64_t>{p.rows} : std::vector<int64_t>{p.rows, p.cols},
+           std::move(values)});
+    }
+  }
+  for (auto& [name, module] : modules) {
+    module.module = name;
+    adapter.modules.push_back(std::move(module));
+  }
+  return adapter;
+}
+
 void write_classifier_folder(const ModelFolder& base, const FineTuneSettings& settings,
                              const ParameterTable& table, const CompactVocabulary& vocabulary,
                              std::span<const float> weights, double untouched_decay,
@@ -168,10 +222,15 @@ void write_classifier_folder(const ModelFolder& base, const FineTuneSettings& se
   EncoderFolderContents contents;
   describe_contents(base, table, vocabulary, weights, untouched_decay,
                     {.prefix = architecture_of(base.config().model_type).prefix,
-                     .below_depth = table.head_depth() + 1},
+                     .below_depth = table.head_depth() + 1,
+                     .own_words_only = !description.words_of.empty()},
                     contents);
   contents.config_json = config_json(base.config(), settings, description);
-  contents.new_files = {{"classifier.json", classifier_json(settings, description)}};
+  contents.new_files = {
+      {"classifier.json", classifier_json(settings, description, untouched_decay)}};
+  if (!description.words_of.empty())
+    contents.new_files.emplace_back(kWordRowsFile,
+                                    word_rows_of(description, folder, vocabulary, untouched_decay));
   contents.about.name = description.name.empty() ? base.name() : description.name;
   contents.about.prefix = description.prefix;
   contents.about.pooling = settings.pooling;

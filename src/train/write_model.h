@@ -10,6 +10,7 @@
 #include "models/packed_step.h"
 #include "models/parameters.h"
 #include "train/fine_tune.h"
+#include "weights/peft.h"
 
 namespace gantry {
 
@@ -17,6 +18,10 @@ namespace gantry {
 // the encoder alone answers as before.
 void merge_lora(const EncoderConfig& config, const ParameterTable& table, const LoraShape& lora,
                 float* weights);
+
+// The adapters and the head as trained, from weights that are not merged yet.
+PeftAdapter trained_adapter(const ModelFolder& base, const FineTuneSettings& settings,
+                            const ParameterTable& table, std::span<const float> weights);
 
 // weights [table.size()], adapters merged. Rows of the word table that `vocabulary` leaves out are
 // the base's times `untouched_decay`. Replaces `folder` when it exists.

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/sha256.h"
 #include "weights/folder_listing.h"
 #include "weights/fresh_folder.h"
+#include "weights/shared_words.h"
 
 namespace gantry {
 namespace {
@@ -182,6 +184,10 @@ ModelFolder::ModelFolder(fs::path path, EncoderConfig config, ModelAbout about, 
                   "Keep the weights of one model only.");
     }
   }
+  if (!is_there(path_ / kWordRowsFile)) return;
+  const auto own = stored_names_.find(kWordRowsTensor);
+  shared_ = std::make_shared<SharedWords>(
+      path_, own == stored_names_.end() ? nullptr : weights_.find(own->second));
 }
 
 ModelFolder ModelFolder::open(const fs::path& folder) {
@@ -199,6 +205,7 @@ ModelFolder ModelFolder::open(const fs::path& folder) {
 }
 
 const StoredTensor* ModelFolder::stored(std::string_view canonical) const {
+  if (shared_ && canonical == kWordTable) return &shared_->table();
   const auto found = stored_names_.find(canonical);
   return found == stored_names_.end() ? nullptr : weights_.find(found->second);
 }
@@ -230,16 +237,31 @@ bool ModelFolder::has_classifier() const {
 
 std::vector<float> ModelFolder::read_f32(std::string_view canonical) const {
   const StoredTensor* tensor = stored(canonical);
+  if (shared_ && canonical == kWordTable) {
+    std::vector<float> out(static_cast<size_t>(tensor->elements()));
+    read_f32(canonical, out);
+    return out;
+  }
   return weights_.read_f32(tensor ? std::string_view(tensor->name) : canonical);
 }
 
 void ModelFolder::read_f32(std::string_view canonical, std::span<float> out) const {
   const StoredTensor* tensor = stored(canonical);
+  if (shared_ && canonical == kWordTable) {
+    std::vector<int32_t> all(static_cast<size_t>(tensor->shape[0]));
+    std::iota(all.begin(), all.end(), 0);
+    read_rows_f32(canonical, all, out);
+    return;
+  }
   weights_.read_f32(tensor ? std::string_view(tensor->name) : canonical, out);
 }
 
 void ModelFolder::read_rows_f32(std::string_view canonical, std::span<const int32_t> rows,
                                 std::span<float> out) const {
+  if (shared_ && canonical == kWordTable) {
+    shared_->read(weights_, stored_names_.at(kWordRowsTensor), rows, out);
+    return;
+  }
   const StoredTensor* tensor = stored(canonical);
   weights_.read_rows_f32(tensor ? std::string_view(tensor->name) : canonical, rows, out);
 }
@@ -252,12 +274,19 @@ std::vector<fs::path> ModelFolder::tokenizer_files() const {
   return files;
 }
 
-std::string ModelFolder::weights_hash() const { return hash_of_files(weights_.files()); }
+std::string ModelFolder::weights_hash() const {
+  std::vector<fs::path> files = weights_.files();
+  if (shared_) {
+    files.push_back(path_ / kWordRowsFile);
+    files.insert(files.end(), shared_->files().begin(), shared_->files().end());
+  }
+  return hash_of_files(files);
+}
 std::string ModelFolder::tokenizer_hash() const { return hash_of_files(tokenizer_files()); }
 
 bool is_model_file(std::string_view file_name) {
   return file_name == "config.json" || file_name == "model.safetensors.index.json" ||
-         file_name.ends_with(".safetensors") ||
+         file_name == kWordRowsFile || file_name.ends_with(".safetensors") ||
          std::find(kTokenizerFiles.begin(), kTokenizerFiles.end(), file_name) !=
              kTokenizerFiles.end();
 }
@@ -285,6 +314,62 @@ void fill_encoder_folder(const fs::path& folder, const EncoderFolderContents& co
     record(name);
   }
   write_file_atomically(folder / "gantry.json", model_about_json(about));
+}
+
+namespace {
+
+// The weights of a folder that shares its word table, with the whole table in them.
+void write_whole_weights(const ModelFolder& folder, const fs::path& file) {
+  constexpr int64_t kRowsAtOnce = 8192;
+  std::vector<StoredTensor> tensors = folder.weights().tensors();
+  for (StoredTensor& tensor : tensors)
+    if (canonical_tensor_name(tensor.name) == kWordRowsTensor) {
+      const StoredTensor* table = folder.stored(kWordTable);
+      tensor.name.replace(tensor.name.size() - std::string_view(kWordRowsTensor).size(),
+                          std::string::npos, kWordTable);
+      tensor.shape = table->shape;
+    }
+  SafetensorsWriter writer(file, tensors);
+  for (const StoredTensor& tensor : tensors) {
+    const std::string canonical = canonical_tensor_name(tensor.name);
+    if (canonical != kWordTable) {
+      writer.append(folder.read_f32(canonical));
+      continue;
+    }
+    std::vector<int32_t> rows;
+    std::vector<float> values;
+    for (int64_t begin = 0; begin < tensor.shape[0]; begin += kRowsAtOnce) {
+      rows.resize(static_cast<size_t>(std::min(kRowsAtOnce, tensor.shape[0] - begin)));
+      std::iota(rows.begin(), rows.end(), static_cast<int32_t>(begin));
+      values.resize(rows.size() * static_cast<size_t>(tensor.shape[1]));
+      folder.read_rows_f32(kWordTable, rows, values);
+      writer.append(values);
+    }
+  }
+  writer.commit();
+}
+
+}  // namespace
+
+void copy_model_folder(const fs::path& from, const fs::path& to) {
+  FreshFolder fresh(to);
+  const ModelFolder folder = ModelFolder::open(from);
+  for (const auto& entry : fs::recursive_directory_iterator(from)) {
+    const fs::path name = entry.path().lexically_relative(from);
+    if (entry.is_directory())
+      make_private_folder(fresh.path() / name);
+    else if (!folder.shares_words() ||
+             (name != kWordRowsFile && name != "model.safetensors" && name != "gantry.json"))
+      copy_file_synced(entry.path(), fresh.path() / name);
+  }
+  if (folder.shares_words()) {
+    write_whole_weights(folder, fresh.path() / "model.safetensors");
+    ModelAbout about = folder.about();
+    about.files.erase(kWordRowsFile);
+    about.files["model.safetensors"] = sha256_of_file(fresh.path() / "model.safetensors");
+    write_file_atomically(fresh.path() / "gantry.json", model_about_json(about));
+  }
+  fresh.commit();
 }
 
 void write_encoder_folder(const fs::path& path, const EncoderFolderContents& contents) {

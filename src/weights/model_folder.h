@@ -44,10 +44,12 @@ std::string model_about_json(const ModelAbout& about);
 // heads. All f32.
 std::vector<StoredTensor> encoder_tensors(const EncoderConfig& config);
 
+class SharedWords;
+
 class ModelFolder {
  public:
   // Errors E0411, E0412 (config.json), E0413 (no folder, no weights, only pickle files),
-  // E0401, E0402 (weights), E0415 (gantry.json).
+  // E0401, E0402 (weights), E0415 (gantry.json), E0417 (its word table is another folder's).
   static ModelFolder open(const std::filesystem::path& folder);
 
   const std::filesystem::path& path() const { return path_; }
@@ -55,6 +57,9 @@ class ModelFolder {
   const EncoderConfig& config() const { return config_; }
   const ModelAbout& about() const { return about_; }
   const Safetensors& weights() const { return weights_; }
+  // Whether the word table is another folder's but for some rows (weights/shared_words.h). Reading
+  // hides it.
+  bool shares_words() const { return shared_ != nullptr; }
 
   // Error E0414 listing every tensor that is missing or has another shape than config.json asks.
   void check() const;
@@ -86,6 +91,7 @@ class ModelFolder {
   ModelAbout about_;
   Safetensors weights_;
   std::map<std::string, std::string, std::less<>> stored_names_;  // canonical -> in the file
+  std::shared_ptr<const SharedWords> shared_;                     // where it shares its word table
 };
 
 // SHA-256 over "<sha256 of file>  <file name>\n" of files by name.
@@ -98,6 +104,10 @@ std::string canonical_tensor_name(std::string_view stored);
 // Whether a file of this name belongs to an encoder folder: config.json, safetensors and index,
 // tokenizer files.
 bool is_model_file(std::string_view file_name);
+
+// Copies a folder's files into a new folder; a word table that it shares is written out whole, so
+// that the copy stands by itself. Errors E0102, E0416.
+void copy_model_folder(const std::filesystem::path& from, const std::filesystem::path& to);
 
 // A new encoder folder, made beside `path` and renamed into place when it is complete: after a
 // crash there is the whole folder or none. Error E0102; E0416 when `path` exists.

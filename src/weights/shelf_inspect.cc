@@ -121,7 +121,8 @@ void check(VerifyReport& report, const std::string& passed, const Check& body) {
 
 void verify_hashes(const fs::path& folder, const ModelAbout& about, VerifyReport& report,
                    const ProgressSink& progress) {
-  for (const auto& [name, expected] : about.files) {
+  for (const auto& file : about.files) {
+    const std::string &name = file.first, &expected = file.second;
     tell(progress, Progress{.phase = "hashing " + name});
     throw_if_interrupted("");
     check(report, name + ": SHA-256 as recorded", [&] {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "study/study.h"
+#include "weights/model_folder.h"
 #include "workflow/train.h"
 
 namespace gantry {
@@ -35,19 +36,6 @@ std::string pooling_readme(const std::string& prefix, bool mean) {
          "pooled; do the same.\n";
 }
 
-void copy_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
-  make_private_folder(to);
-  for (const auto& entry : std::filesystem::directory_iterator(from)) {
-    std::error_code failed;
-    std::filesystem::copy_file(entry.path(), to / entry.path().filename(), failed);
-    if (failed)
-      throw Error("E0102",
-                  (to / entry.path().filename()).string() + ": cannot be written (" +
-                      failed.message() + ")",
-                  "Free some disk space or choose another folder; remove the incomplete one.");
-  }
-}
-
 }  // namespace
 
 ExportReport export_classifier(const std::filesystem::path& study_folder,
@@ -67,7 +55,7 @@ ExportReport export_classifier(const std::filesystem::path& study_folder,
                             .unit = "encoders"});
     auto to = members.size() == 1 ? out : out / members[m];
     if (members.size() > 1) make_private_folder(out);
-    copy_folder(run / "model" / members[m], to);
+    copy_model_folder(run / "model" / members[m], to);
     auto config = nlohmann::json::parse(read_file(to / "config.json"));
     auto about = nlohmann::json::parse(read_file(to / "gantry.json"));
     const auto architectures = config.value("architectures", std::vector<std::string>{});

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -39,6 +40,9 @@ constexpr std::string_view kTrainingSections[] = {
 NgramClassifierOptions ngram_options(const Settings& s, double c, bool baseline) {
   NgramClassifierOptions options;
   options.blocks = baseline ? 1 : ngram_member_blocks(s);
+  if (!baseline)
+    for (const std::string& entry : s.tfidf.blocks)
+      options.block_weights.push_back(tfidf_block(entry).weight);
   options.tfidf.shortest = static_cast<int>(s.tfidf.ngram_min);
   options.tfidf.longest = static_cast<int>(s.tfidf.ngram_max);
   options.tfidf.min_documents = s.tfidf.min_reports;
@@ -130,7 +134,6 @@ struct Trained {
   std::string precision, memory_table;
   int64_t memory_bytes = 0;
   double ceiling = 0, peak_gflops = 0;
-  std::vector<std::unique_ptr<FineTuner>> tuners;  // one a round
 };
 
 std::vector<Example> make_examples(const Work& work, const std::vector<size_t>& indices) {
@@ -143,25 +146,58 @@ std::vector<Example> make_examples(const Work& work, const std::vector<size_t>& 
   return out;
 }
 
+// The tuner of one round. Finished restarts are found in its folder, so that it can be let go, with
+// the base that it maps, and made again to write a model.
+std::unique_ptr<FineTuner> open_tuner(const Work& work, const ModelFolder& base, size_t r) {
+  const TrainingRound& round = work.plan.rounds[r];
+  auto training = make_examples(work, round.training);
+  auto settings = fine_tune_settings(work.settings, base, training);
+  return std::make_unique<FineTuner>(base, settings, std::move(training),
+                                     make_examples(work, round.tuning),
+                                     work.folder / ("work-" + std::to_string(r)), work.progress);
+}
+
+std::string restart_sentence(const Work& work, const RestartResult& result,
+                             const TrainingRound& round) {
+  const auto& best = result.epochs[static_cast<size_t>(result.best_epoch)];
+  return "restart " + std::to_string(result.restart + 1) + " of " +
+         std::to_string(work.plan.round_of.size()) + ": accuracy " +
+         format_double(best.accuracy, 3) + ", macro F1 " + format_double(best.macro_f1, 3) +
+         " on the " + round.tuned_on + " (n = " + std::to_string(round.tuning.size()) +
+         "), epoch " + std::to_string(result.best_epoch + 1) + "; " +
+         with_commas(static_cast<int64_t>(result.useful_tokens_per_second)) + " tokens/s, " +
+         format_double(result.percent_of_ceiling, 0) + " % of the ceiling";
+}
+
+// Percentages are of the highest ceiling that was timed: an early one may have been taken while
+// the machine was busy.
+void rate_by_highest_ceiling(Trained& trained) {
+  for (auto& result : trained.restarts)
+    result.percent_of_ceiling = 100 * result.useful_tokens_per_second / trained.ceiling;
+}
+
 void run_restarts(const Work& work, const ModelFolder& base, Trained& trained) {
   const auto classes = static_cast<size_t>(work.classes);
   trained.tuned = work.plan.tuned_cases();
   std::map<size_t, size_t> row;
   for (size_t r = 0; r < trained.tuned.size(); ++r) row[trained.tuned[r]] = r;
-  trained.tuners.resize(work.plan.rounds.size());
+  std::unique_ptr<FineTuner> tuner;
+  size_t open_round = 0;
   for (int restart = 0; restart < static_cast<int>(work.plan.round_of.size()); ++restart) {
     const auto r = static_cast<size_t>(work.plan.round_of[static_cast<size_t>(restart)]);
     const TrainingRound& round = work.plan.rounds[r];
-    if (!trained.tuners[r]) {
-      auto training = make_examples(work, round.training);
-      auto settings = fine_tune_settings(work.settings, base, training);
-      trained.tuners[r] = std::make_unique<FineTuner>(
-          base, settings, std::move(training), make_examples(work, round.tuning),
-          work.folder / ("work-" + std::to_string(r)), work.progress);
-      if (r == 0) tell(work.progress, trained.tuners[r]->memory_table());
+    if (!tuner || r != open_round) {
+      tuner.reset();
+      tuner = open_tuner(work, base, r);
+      open_round = r;
     }
-    FineTuner& tuner = *trained.tuners[r];
-    RestartResult result = tuner.run(restart);
+    if (restart == 0) {
+      trained.precision = tuner->precision();
+      trained.memory_table = tuner->memory_table();
+      trained.memory_bytes = tuner->memory_bytes();
+      tell(work.progress, trained.memory_table);
+    }
+    RestartResult result = tuner->run(restart);
     std::vector<float> logits(trained.tuned.size() * classes, 0.0f);
     std::vector<uint8_t> covers(trained.tuned.size(), 0);
     for (size_t k = 0; k < round.tuning.size(); ++k) {
@@ -172,23 +208,12 @@ void run_restarts(const Work& work, const ModelFolder& base, Trained& trained) {
     }
     trained.scores.restarts.push_back(std::move(logits));
     trained.scores.covers.push_back(std::move(covers));
-    const auto& best = result.epochs[static_cast<size_t>(result.best_epoch)];
-    tell(work.progress,
-         "restart " + std::to_string(restart + 1) + " of " +
-             std::to_string(work.plan.round_of.size()) + ": accuracy " +
-             format_double(best.accuracy, 3) + ", macro F1 " + format_double(best.macro_f1, 3) +
-             " on the " + round.tuned_on + " (n = " + std::to_string(round.tuning.size()) +
-             "), epoch " + std::to_string(result.best_epoch + 1) + "; " +
-             with_commas(static_cast<int64_t>(result.useful_tokens_per_second)) + " tokens/s, " +
-             format_double(result.percent_of_ceiling, 0) + " % of the ceiling");
+    trained.ceiling = std::max(trained.ceiling, tuner->ceiling_tokens_per_second());
+    trained.peak_gflops = std::max(trained.peak_gflops, tuner->matmul_peak_gflops());
+    tell(work.progress, restart_sentence(work, result, round));
     trained.restarts.push_back(std::move(result));
   }
-  const FineTuner& first = *trained.tuners[0];
-  trained.precision = first.precision();
-  trained.memory_table = first.memory_table();
-  trained.memory_bytes = first.memory_bytes();
-  trained.ceiling = first.ceiling_tokens_per_second();
-  trained.peak_gflops = first.matmul_peak_gflops();
+  rate_by_highest_ceiling(trained);
 }
 
 struct NgramCs {
@@ -268,7 +293,40 @@ TuningScores covered_by(const TuningScores& scores, const std::vector<int>& memb
   return out;
 }
 
-void write_predictor_folder(const Work& work, const Trained& trained, const TuningChoice& choice,
+// Each serving restart as a model folder: the first one whole, the others with the first one's word
+// table. Restarts of one round are written together, since each round needs a tuner of its own.
+void write_members(const Work& work, const ModelFolder& base, const std::vector<int>& members,
+                   const std::filesystem::path& folder) {
+  auto round_of = [&](size_t m) {
+    return static_cast<size_t>(work.plan.round_of[static_cast<size_t>(members[m])]);
+  };
+  const auto place = [&](size_t m) { return folder / ("member-" + std::to_string(m)); };
+  std::vector<size_t> order(members.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin() + 1, order.end(), [&](size_t a, size_t b) {
+    const bool first_a = round_of(a) == round_of(0), first_b = round_of(b) == round_of(0);
+    return first_a != first_b ? first_a : round_of(a) < round_of(b);
+  });
+  std::unique_ptr<FineTuner> tuner;
+  for (size_t k = 0; k < order.size(); ++k) {
+    const size_t m = order[k];
+    tell(work.progress, Progress{.phase = "writing the model",
+                                 .done = static_cast<double>(k),
+                                 .total = static_cast<double>(members.size()),
+                                 .unit = "members"});
+    if (k == 0 || round_of(m) != round_of(order[k - 1])) {
+      tuner.reset();
+      tuner = open_tuner(work, base, round_of(m));
+    }
+    tuner->write_model({members[m]}, place(m),
+                       {.labels = work.settings.labels.values,
+                        .prefix = work.windows.prefix,
+                        .extra_json = Json{{"run", work.identity.run()}}.dump(),
+                        .words_of = m == 0 ? std::filesystem::path() : place(0)});
+  }
+}
+
+void write_predictor_folder(const Work& work, const ModelFolder& base, const TuningChoice& choice,
                             const std::vector<int>& members, NgramCs c) {
   auto partial = work.folder / "model.partial";
   std::filesystem::remove_all(partial);
@@ -283,19 +341,9 @@ void write_predictor_folder(const Work& work, const Trained& trained, const Tuni
   about.error_rate = work.settings.predict.error_rate;
   about.threshold_rule = choice.abstention.rule;
   about.windows = work.windows;
-  for (size_t m = 0; m < members.size(); ++m) {
-    tell(work.progress, Progress{.phase = "writing the model",
-                                 .done = static_cast<double>(m),
-                                 .total = static_cast<double>(members.size()),
-                                 .unit = "members"});
-    std::string name = "member-" + std::to_string(m);
-    const auto round = static_cast<size_t>(work.plan.round_of[static_cast<size_t>(members[m])]);
-    trained.tuners[round]->write_model({members[m]}, partial / name,
-                                       {.labels = work.settings.labels.values,
-                                        .prefix = work.windows.prefix,
-                                        .extra_json = Json{{"run", about.run}}.dump()});
-    about.members.push_back(name);
-  }
+  for (size_t m = 0; m < members.size(); ++m)
+    about.members.push_back("member-" + std::to_string(m));
+  write_members(work, base, members, partial);
   // The served n-gram model learns from every case the encoders saw: with a fixed tuning set, the
   // training set.
   std::vector<size_t> learned;
@@ -498,14 +546,13 @@ TrainReport train(const Study& study, const ProgressSink& progress) {
                                       .seed = static_cast<uint64_t>(settings.test.seed),
                                       .level = settings.test.confidence}};
   const TuningChoice choice = choose_on_tuning(covered_by(trained.scores, members), options);
-  write_predictor_folder(work, trained, choice, members, c);
+  write_predictor_folder(work, trained_on, choice, members, c);
   write_curves(work, trained);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   Json run = run_json(work, trained, choice, members, c, seconds);
   write_file_atomically(folder / "run.json", run.dump(1) + "\n");
   write_file_atomically(study.runs_folder() / "latest", work.identity.run() + "\n");
-  trained.tuners.clear();
   for (size_t r = 0; r < work.plan.rounds.size(); ++r)
     std::filesystem::remove_all(folder / ("work-" + std::to_string(r)));
   std::filesystem::remove_all(folder / "work-pretrain");
