@@ -1,5 +1,7 @@
 #include "study/cases.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <exception>
 #include <mutex>
@@ -143,13 +145,9 @@ std::vector<FlowStep> worth_telling(std::vector<FlowStep> flow) {
 std::string hash_of_deciding_settings(const Settings& settings, bool wants_unlabelled) {
   const std::string_view sections[] = {"labels", "sections", "focus",
                                        "cohort", "split",    "sampling"};
-  std::string tables = sha256_of_file(data_file("tasks/headings.toml"));
-  if (!settings.sections.wording.empty())
-    tables += sha256_of_file(data_file("tasks/" + settings.sections.wording));
+  std::string tables = text_tables_hash(settings);
   if (settings.study.asks("codes")) tables += open_study_codes(settings)->hash();
   for (const std::string& kind : settings.study.answers) tables += "+" + kind;
-  if (!settings.focus.concepts.empty())
-    tables += sha256_of_file(data_file("tasks/" + settings.focus.concepts));
   return sha256_hex(settings_hash(settings, sections) + std::to_string(settings.train.folds) +
                     (wants_unlabelled ? "+unlabelled" : "") + tables);
 }
@@ -226,6 +224,8 @@ void make_split(const Settings& settings, std::vector<Case>& pool, const StoredS
                    out.check.sentence());
 }
 
+bool may_write(const std::filesystem::path& folder) { return ::access(folder.c_str(), W_OK) == 0; }
+
 StoredSplit to_store(const Cases& cases, const std::vector<Case>& pool) {
   StoredSplit out;
   out.data_hash = cases.data_hash;
@@ -255,6 +255,13 @@ StoredSplit to_store(const Cases& cases, const std::vector<Case>& pool) {
 }
 
 }  // namespace
+
+std::string text_tables_hash(const Settings& settings) {
+  std::string list = sha256_of_file(data_file("tasks/headings.toml")) + "  headings.toml\n";
+  for (const std::string& name : {settings.sections.wording, settings.focus.concepts})
+    if (!name.empty()) list += sha256_of_file(data_file("tasks/" + name)) + "  " + name + "\n";
+  return sha256_hex(list);
+}
 
 std::vector<const Case*> Cases::of(CaseSet set) const {
   std::vector<const Case*> out;
@@ -317,7 +324,14 @@ Cases load_cases(const Study& study, const Store& store, const ProgressSink& pro
     stored.settings_hash = deciding;
     stored.split_settings_hash = split_settings;
     out.split_hash = stored.split_hash;
-    write_split(study.split_path(), stored);
+    try {
+      write_split(study.split_path(), stored);
+    } catch (const Error&) {
+      // Looking on (`gantry cohort`, `gantry predict`) needs no stored split: the same study gives
+      // the same one again. A full disk is another matter.
+      if (may_write(study.folder())) throw;
+      out.notes.push_back("the study's folder cannot be written: the split is not stored");
+    }
     if (!damage.empty()) {
       out.notes.push_back("split.json could not be used (" + damage + ") and was made anew");
     } else if (last) {

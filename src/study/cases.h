@@ -105,6 +105,10 @@ struct Cases {
   std::vector<const Case*> of(CaseSet set) const;
 };
 
+// SHA-256 over the data files that a case's text depends on: the headings, and the wording and
+// concept tables that the settings name ("<sha256>  <name>\n" each).
+std::string text_tables_hash(const Settings& settings);
+
 // Makes a case of a record: sections, model text, label; no set. For `predict`, where every record
 // gets an answer. Thread-safe.
 class CaseMaker {

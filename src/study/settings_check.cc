@@ -141,6 +141,8 @@ void check_ratings(const Settings::Ratings& r) {
 
 bool Settings::Study::asks(std::string_view kind) const {
   return std::find(answers.begin(), answers.end(), kind) != answers.end();
+}
+
 TfidfBlock tfidf_block(std::string_view entry) {
   const size_t blank = entry.find(' ');
   if (blank == std::string_view::npos) return {1, std::string(entry)};

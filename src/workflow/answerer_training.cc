@@ -238,7 +238,8 @@ void write_curves(const Work& work, const std::vector<AdapterGroup>& groups) {
 RunIdentity identity_of(const Work& work) {
   RunIdentity out{.settings = settings_hash(work.settings, kTrainingSections),
                   .data = work.cases.data_hash,
-                  .split = work.cases.split_hash};
+                  .split = work.cases.split_hash,
+                  .tables = text_tables_hash(work.settings)};
   if (work.base) {
     out.weights = work.base->weights_hash();
     out.tokenizer = work.tokenizer->hash();

@@ -30,6 +30,20 @@ Settings read_settings(const nlohmann::json& kept) {
   return settings;
 }
 
+// The model would read other texts than it was trained on. Folders from before the hash was kept
+// hold none.
+void check_tables(const std::filesystem::path& file, const std::string& trained_with,
+                  const Settings& settings) {
+  if (trained_with.empty() || trained_with == text_tables_hash(settings)) return;
+  std::string tables = "headings.toml";
+  for (const std::string& name : {settings.sections.wording, settings.focus.concepts})
+    if (!name.empty()) tables += ", " + name;
+  throw Error("E0713",
+              file.string() + ": trained with other tables of the program's data folder (" +
+                  tables + ") than are there now",
+              "Train again (`gantry train`), or put the tables back as they were.");
+}
+
 }  // namespace
 
 const std::string& ngram_member_text(const Case& item, const Settings& settings) {
@@ -86,6 +100,7 @@ void write_predictor(const std::filesystem::path& folder, const PredictorDescrip
                     {"overlap", about.windows.overlap},
                     {"refuse_long", about.windows.refuse_long}};
   out["labels"] = about.labels;
+  out["text_tables"] = text_tables_hash(settings);
   out["settings"] = settings_json(settings, kKeptSections);
   write_file_atomically(folder / "predictor.json", out.dump(1) + "\n");
 }
@@ -111,6 +126,7 @@ Predictor Predictor::open(const std::filesystem::path& folder, Precision precisi
                      windows.at("refuse_long")};
     about.labels = json.at("labels").get<std::vector<std::string>>();
     out.settings_ = read_settings(json.at("settings"));
+    check_tables(file, json.value("text_tables", ""), out.settings_);
   } catch (const nlohmann::json::exception& error) {
     damaged(file, std::string("not a predictor's description (") + error.what() + ")");
   }

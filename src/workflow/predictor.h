@@ -64,7 +64,8 @@ int ngram_member_blocks(const Settings& settings);
 
 class Predictor {
  public:
-  // Errors E0711 (not a predictor's folder, damaged), and those of Classifier and Tokenizer.
+  // Errors E0711 (not a predictor's folder, damaged), E0713 (the headings, wording or concepts are
+  // not those it was trained with), and those of Classifier and Tokenizer.
   static Predictor open(const std::filesystem::path& folder, Precision precision);
 
   const PredictorDescription& about() const { return about_; }

@@ -10,10 +10,12 @@ namespace gantry {
 
 struct RunIdentity {
   std::string settings, data, split, weights, tokenizer;
-  std::string codes;  // hash of the code list, "" where no codes are asked for
+  std::string tables;  // hash of the headings, wording and concepts (study/cases.h)
+  std::string codes;   // hash of the code list, "" where no codes are asked for
   std::string run() const {
-    return "run-" + sha256_hex(settings + data + split + weights + tokenizer + version() + codes)
-                        .substr(0, 8);
+    return "run-" +
+           sha256_hex(settings + data + split + weights + tokenizer + version() + tables + codes)
+               .substr(0, 8);
   }
 };
 

@@ -446,6 +446,7 @@ Json run_json(const Work& work, const Trained& trained, const TuningChoice& choi
                      {"settings", work.identity.settings},
                      {"base_weights", work.identity.weights},
                      {"tokenizer", work.identity.tokenizer},
+                     {"text_tables", work.identity.tables},
                      {"seed", work.settings.train.seed}};
   out["settings"] = settings_json(work.settings);
   out["overrides"] = work.study.overrides();
@@ -460,7 +461,8 @@ Json run_json(const Work& work, const Trained& trained, const TuningChoice& choi
         std::to_string(work.settings.train.folds) +
         " folds of them and trained on the other folds; where there are as many hospitals, a fold "
         "is made of whole "
-        "hospitals.");
+        "hospitals. " +
+        work.plan.sentence());
   return out;
 }
 
@@ -504,7 +506,8 @@ TrainReport train(const Study& study, const ProgressSink& progress) {
                        .data = cases.data_hash,
                        .split = cases.split_hash,
                        .weights = base.weights_hash(),
-                       .tokenizer = base.tokenizer_hash()};
+                       .tokenizer = base.tokenizer_hash(),
+                       .tables = text_tables_hash(settings)};
   auto folder = study.runs_folder() / identity.run();
   TrainReport report{.run = identity.run(), .folder = folder};
   if (std::filesystem::exists(folder / "run.json")) {

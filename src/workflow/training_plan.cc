@@ -5,6 +5,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/strings.h"
+#include "study/near_identical.h"
 #include "workflow/questions.h"
 
 namespace gantry {
@@ -54,7 +56,63 @@ std::vector<int> folds_of(const std::vector<const Case*>& cases, const Settings&
   return fold;
 }
 
+// Cases of other folds that read nearly the same.
+using Twins = std::vector<size_t>;
+
+std::vector<Twins> twins_of(const std::vector<const Case*>& cases, const std::vector<int>& fold,
+                            const Settings& settings, int64_t& compared) {
+  NearIdentical texts(settings.split.near_identical_ngram, settings.split.near_identical_threshold);
+  for (const Case* item : cases)
+    texts.add(settings.split.near_identical_of == "report" ? item->original : item->text);
+  std::vector<Twins> twins(cases.size());
+  texts.for_each_pair(
+      [&](size_t i, size_t j) {
+        if (fold[i] == fold[j]) return false;
+        ++compared;
+        return true;
+      },
+      [&](size_t i, size_t j, double) {
+        twins[i].push_back(j);
+        twins[j].push_back(i);
+      });
+  return twins;
+}
+
+// One fold is tuned on, the others are trained on, without what gives the fold away.
+void take_fold(const TrainingPlan& plan, const std::vector<int>& fold, int tuned,
+               const std::vector<Twins>& twins, TrainingRound& round) {
+  std::set<std::string> patients;  // one patient may have been to two hospitals
+  for (size_t i = 0; i < plan.cases.size(); ++i)
+    if (fold[i] == tuned) patients.insert(plan.cases[i]->patient);
+  for (size_t i = 0; i < plan.cases.size(); ++i) {
+    const bool near = std::any_of(twins[i].begin(), twins[i].end(),
+                                  [&](size_t twin) { return fold[twin] == tuned; });
+    if (fold[i] == tuned)
+      round.tuning.push_back(i);
+    else if (patients.count(plan.cases[i]->patient))
+      ++round.same_patient;
+    else if (near)
+      ++round.near_identical;
+    else
+      round.training.push_back(i);
+  }
+}
+
 }  // namespace
+
+std::string TrainingPlan::sentence() const {
+  if (rounds.size() == 1 && rounds[0].tuned_on == "tuning set") return "";
+  int64_t patients = 0, texts = 0;
+  for (const TrainingRound& round : rounds) {
+    patients += round.same_patient;
+    texts += round.near_identical;
+  }
+  return "No patient and no near-identical text is in both parts of a fold (" +
+         with_commas(pairs_compared) + " pairs of texts compared): for that, " +
+         with_commas(patients) + " training reports of patients of the fold and " +
+         with_commas(texts) + " that read nearly like one of it were left out, over " +
+         std::to_string(rounds.size()) + (rounds.size() == 1 ? " fold." : " folds.");
+}
 
 std::vector<size_t> TrainingPlan::tuned_cases() const {
   std::set<size_t> all;
@@ -74,6 +132,8 @@ TrainingPlan plan_training(const Cases& cases, const Settings& settings) {
 
   const bool rotate = settings.train.tuning == "rotate";
   const std::vector<int> fold = rotate ? folds_of(plan.cases, settings) : std::vector<int>();
+  const std::vector<Twins> twins =
+      rotate ? twins_of(plan.cases, fold, settings, plan.pairs_compared) : std::vector<Twins>();
   const int rounds =
       rotate ? static_cast<int>(std::min(settings.train.folds, settings.train.runs)) : 1;
   for (int r = 0; r < rounds; ++r) {
@@ -81,13 +141,11 @@ TrainingPlan plan_training(const Cases& cases, const Settings& settings) {
     round.tuned_on =
         rotate ? "fold " + std::to_string(r + 1) + " of " + std::to_string(settings.train.folds)
                : "tuning set";
-    std::set<std::string> tuning_patients;  // one patient may have been to two hospitals
-    for (size_t i = 0; i < plan.cases.size(); ++i)
-      if (rotate && fold[i] == r) tuning_patients.insert(plan.cases[i]->patient);
-    for (size_t i = 0; i < plan.cases.size(); ++i) {
-      if (rotate && fold[i] != r && tuning_patients.count(plan.cases[i]->patient)) continue;
-      bool tuning = rotate ? fold[i] == r : plan.cases[i]->set == CaseSet::kTuning;
-      (tuning ? round.tuning : round.training).push_back(i);
+    if (rotate) {
+      take_fold(plan, fold, r, twins, round);
+    } else {
+      for (size_t i = 0; i < plan.cases.size(); ++i)
+        (plan.cases[i]->set == CaseSet::kTuning ? round.tuning : round.training).push_back(i);
     }
     check_round(plan, round, settings);
     plan.rounds.push_back(std::move(round));

@@ -85,6 +85,32 @@ TEST(TrainingPlan, APatientOfTwoHospitalsIsNotTrainedOnWhereItIsTunedOn) {
     for (size_t i : round.training) EXPECT_NE(plan.cases[i]->patient, "shared");
 }
 
+TEST(TrainingPlan, ATextThatReadsNearlyLikeOneOfTheFoldIsNotTrainedOn) {
+  Cases cases = some_cases(6, 30);
+  for (size_t i = 0; i < cases.cases.size(); ++i)
+    cases.cases[i].original = std::to_string(i * 7919) + " report of its own " + std::to_string(i);
+  const std::string same = "the very same findings in the lumbar spine, word for word";
+  size_t first = 3, second = 33;  // of two hospitals, neither of the test set
+  cases.cases[first].original = same;
+  cases.cases[second].original = same + ".";
+  Settings settings = three_groups();
+  settings.train.tuning = "rotate";
+  settings.train.runs = 5;
+  TrainingPlan plan = plan_training(cases, settings);
+  int64_t left_out = 0;
+  for (const auto& round : plan.rounds) {
+    left_out += round.near_identical;
+    int in_training = 0, in_tuning = 0;
+    for (size_t i : round.training) in_training += plan.cases[i]->original.starts_with(same);
+    for (size_t i : round.tuning) in_tuning += plan.cases[i]->original.starts_with(same);
+    EXPECT_FALSE(in_training > 0 && in_tuning > 0);
+  }
+  EXPECT_EQ(left_out, 2);  // each once, where the other is tuned on
+  EXPECT_NE(plan.sentence().find("2 that read nearly like"), std::string::npos) << plan.sentence();
+  settings.train.tuning = "fixed";
+  EXPECT_EQ(plan_training(cases, settings).sentence(), "");
+}
+
 TEST(TrainingPlan, SaysWhichGroupIsMissing) {
   Cases cases = some_cases(2, 30);
   for (auto& item : cases.cases)
