@@ -173,6 +173,10 @@ TEST(Settings, ChecksWhatNoSingleKeyShows) {
       {"columns.encoding=latin-7", "columns.encoding 'latin-7' is unknown"},
       {"window_overlap=512", "window_overlap"},
       {"tfidf.ngram_min=9", "ngram_min"},
+      {"tfidf.blocks=[\"x diagnosis\"]", "'x diagnosis' does not begin with a number"},
+      {"tfidf.blocks=[\"-1 diagnosis\"]", "above 0"},
+      {"tfidf.blocks=[\"0.5 diagnosis.concept\"]", "Behind a section's name"},
+      {"focus.concepts=", "focus.concepts is empty"},
   };
   EXPECT_EQ(error_of([] { check_settings(bone_metastasis()); }), "no error");
   for (const auto& [word, expected] : cases) {

@@ -128,6 +128,30 @@ TEST(NgramClassifier, RefusesDamagedBytes) {
   for (const std::string& b : bad) EXPECT_THROW(NgramClassifier::parse(b), Error);
 }
 
+TEST(NgramClassifier, WeightsOfBlocksAreThoseOfTheirRows) {
+  Reports r;
+  std::vector<std::string> twice, halves;
+  for (const std::string& text : r.text) {
+    twice.push_back(text + kBlockSeparator + text);
+    halves.push_back(text);
+  }
+  NgramClassifierOptions two{.blocks = 2}, one;
+  // Two equal blocks of weights a and b are one block of length sqrt(a^2 + b^2).
+  two.block_weights = {0.6, 0.8};
+  const auto joined = NgramClassifier::fit(twice, r.label, 3, two);
+  const auto single = NgramClassifier::fit(halves, r.label, 3, one);
+  for (size_t i = 0; i < halves.size(); ++i) {
+    const auto a = joined.logits(twice[i]), b = single.logits(halves[i]);
+    for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(a[c], b[c], 1e-3) << i;
+  }
+  // A block of hardly any weight says hardly anything.
+  two.block_weights = {1, 1e-6};
+  const auto first = NgramClassifier::fit(twice, r.label, 3, two);
+  const auto silent = first.logits(std::string(1, kBlockSeparator) + halves[0]);
+  const auto nothing = first.logits(std::string(1, kBlockSeparator));
+  for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(silent[c], nothing[c], 1e-6);
+}
+
 TEST(NgramClassifier, ChoosesCOnGroupsKeptApart) {
   Reports r;
   std::vector<std::string> text;

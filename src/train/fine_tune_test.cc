@@ -13,6 +13,7 @@
 #include "train/checkpoint.h"
 #include "train/order.h"
 #include "weights/model_folder.h"
+#include "weights/peft.h"
 
 namespace gantry {
 namespace {
@@ -239,6 +240,92 @@ TEST(FineTune, WrittenFolderHoldsTheWholeTable) {
   EXPECT_GT(factor, 0.99);
   for (size_t i = 0; i < h; ++i) EXPECT_NEAR(after[60 * h + i], factor * before[60 * h + i], 1e-6);
   EXPECT_NE(after[41 * h] / before[41 * h], factor);
+}
+
+TEST(FineTune, RestartsShareOneWordTable) {
+  TemporaryFolder folder;
+  const ModelFolder base = ModelFolder::open(tiny("bert_mean"));
+  FineTuner t(base, tiny_settings(), reports(20, 1), reports(10, 2), folder / "work");
+  t.run(0);
+  t.run(1);
+  const std::vector<std::string> labels = {"0", "1", "2"};
+  t.write_model({0}, folder / "owner", {.labels = labels});
+  t.write_model({1}, folder / "whole", {.labels = labels});
+  t.write_model({1}, folder / "sharing", {.labels = labels, .words_of = folder / "owner"});
+  const ModelFolder whole = ModelFolder::open(folder / "whole"),
+                    sharing = ModelFolder::open(folder / "sharing");
+  sharing.check();
+  EXPECT_TRUE(sharing.shares_words());
+  EXPECT_LT(fs::file_size(folder / "sharing" / "model.safetensors"),
+            fs::file_size(folder / "whole" / "model.safetensors"));
+  const auto same = [&](const ModelFolder& other) {
+    for (const StoredTensor& tensor : encoder_tensors(base.config())) {
+      const auto a = whole.read_f32(tensor.name), b = other.read_f32(tensor.name);
+      ASSERT_EQ(a.size(), b.size()) << tensor.name;
+      for (size_t i = 0; i < a.size(); ++i)
+        ASSERT_NEAR(a[i], b[i], 2e-7 * std::fabs(a[i])) << tensor.name << " " << i;
+    }
+    EXPECT_EQ(whole.read_f32("classifier.weight"), other.read_f32("classifier.weight"));
+  };
+  same(sharing);
+  const auto h = static_cast<size_t>(base.config().hidden_size);
+  std::vector<float> some(3 * h), all = whole.read_f32("embeddings.word_embeddings.weight");
+  sharing.read_rows_f32("embeddings.word_embeddings.weight", std::vector<int32_t>{60, 4, 41}, some);
+  EXPECT_EQ(some[h], all[4 * h]);
+  EXPECT_EQ(some[2 * h], all[41 * h]);
+
+  copy_model_folder(folder / "sharing", folder / "copy");
+  const ModelFolder copy = ModelFolder::open(folder / "copy");
+  copy.check();
+  EXPECT_FALSE(copy.shares_words());
+  same(copy);
+  EXPECT_EQ(fs::file_size(folder / "copy" / "model.safetensors"),
+            fs::file_size(folder / "whole" / "model.safetensors"));
+
+  t.write_model({1}, folder / "owner", {.labels = labels});  // another model in the owner's place
+  try {
+    ModelFolder::open(folder / "sharing");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "E0417");
+  }
+  fs::remove_all(folder / "owner");
+  EXPECT_THROW(ModelFolder::open(folder / "sharing"), Error);
+}
+
+TEST(FineTune, LoraKeepsItsAdapterBesideTheMergedModel) {
+  TemporaryFolder folder;
+  const ModelFolder base = ModelFolder::open(tiny("bert_mean"));
+  FineTuneSettings settings = tiny_settings();
+  settings.lora = {.rank = 3, .alpha = 6, .targets = {"query", "value"}};
+  settings.learning_rate = 1e-2;
+  FineTuner t(base, settings, reports(20, 1), reports(10, 2), folder / "work");
+  t.run(0);
+  t.write_model({0}, folder / "model", {.labels = {"0", "1", "2"}});
+  const PeftAdapter adapter = read_peft_adapter(folder / "model" / "adapter");
+  check_adapter_fits(adapter, base.config(), "adapter");
+  const ModelFolder merged = ModelFolder::open(folder / "model");
+  EXPECT_EQ(adapter.rank, 3);
+  EXPECT_EQ(adapter.modules.size(), 2u * static_cast<size_t>(base.config().num_hidden_layers));
+  for (const LoraModule& m : adapter.modules) {
+    const auto before = base.read_f32(m.module + ".weight"),
+               after = merged.read_f32(m.module + ".weight");
+    double moved = 0;
+    for (int64_t o = 0; o < m.out; ++o)
+      for (int64_t i = 0; i < m.in; ++i) {
+        double delta = 0;
+        for (int64_t r = 0; r < m.rank; ++r)
+          delta += static_cast<double>(m.b[static_cast<size_t>(o * m.rank + r)]) *
+                   m.a[static_cast<size_t>(r * m.in + i)];
+        const auto at = static_cast<size_t>(o * m.in + i);
+        EXPECT_NEAR(after[at], before[at] + adapter.scale_of(m) * delta, 1e-5);
+        moved = std::max(moved, std::fabs(delta));
+      }
+    EXPECT_GT(moved, 0) << m.module;
+  }
+  ASSERT_EQ(adapter.head.size(), 2u);
+  for (const NamedTensor& tensor : adapter.head)
+    EXPECT_EQ(tensor.values, merged.read_f32(tensor.name)) << tensor.name;
 }
 
 TEST(Checkpoint, TornFilesAreKnown) {
