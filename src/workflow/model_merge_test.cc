@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "base/error.h"
@@ -103,6 +104,7 @@ INSTANTIATE_TEST_SUITE_P(Models, MergedModel,
                          });
 
 TEST(TextsToCompareOn, AreTheBundledCasesOrAFiles) {
+  setenv("GANTRY_DATA", GANTRY_SOURCE_DIR, 0);
   EXPECT_EQ(texts_for_comparison("").size(), 24u);
   const fs::path file = fs::path(testing::TempDir()) / ("texts-" + std::to_string(getpid()));
   write_file_atomically(file, "one\n\n  two \n");
