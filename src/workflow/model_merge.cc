@@ -154,11 +154,17 @@ MergeReport merge_adapter(const fs::path& base_path, const fs::path& adapter_pat
                           const std::vector<std::string>& texts, const ProgressSink& sink) {
   const DecoderFolder base = DecoderFolder::open(base_path);
   base.check();
+  open_decoder_tokenizer(base);  // without one nothing can be compared: its Error before any work
   const DecoderAdapter adapter = read_decoder_adapter(adapter_path);
   MergeReport report;
   report.weights_hash =
       write_decoder_folder(MergedDecoder(base, &adapter), type, out, base.name() + "-tuned", sink);
-  report.check = compare_merged(base, adapter, DecoderFolder::open(out), texts, sink);
+  try {
+    report.check = compare_merged(base, adapter, DecoderFolder::open(out), texts, sink);
+  } catch (...) {
+    fs::remove_all(out);  // what was not compared is not given out
+    throw;
+  }
   const MergeCheck& c = report.check;
   if (c.tokens > 0 && c.mean <= kLargestMeanDifference) return report;
   fs::remove_all(out);

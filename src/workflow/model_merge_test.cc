@@ -95,6 +95,17 @@ TEST_P(MergedModel, NothingToCompareOnIsRefused) {
   }
 }
 
+TEST_P(MergedModel, WithoutATokenizerNothingIsWritten) {
+  try {
+    merge_adapter(kSteps / GetParam(), kSteps / GetParam() / "start", work_ / "out",
+                  StoredType::f32, kTexts);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "E0320");
+    EXPECT_FALSE(fs::exists(work_ / "out"));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, MergedModel,
                          testing::Values("llama-tied-grouped", "llama-rslora", "mistral-window"),
                          [](const auto& info) {
