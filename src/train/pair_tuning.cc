@@ -82,7 +82,6 @@ struct PairTuner::Impl {
   std::unique_ptr<PairTrainer> trainer;
   std::string identity;
   double peak = 0;  // floating-point operations a second
-  bool sample_told = false;
 
   // One restart under way.
   struct State {
@@ -444,8 +443,6 @@ PairTuneResult PairTuner::run(int restart) {
     checkpoints.remove();
     return *result;
   }
-  if (!m.sample_told) tell(m.sink, m.masked_sample());
-  m.sample_told = true;
   Impl::State state = m.begin(checkpoints, restart);
   const double before = state.result.seconds;
   const auto begin = Clock::now();

@@ -162,8 +162,8 @@ class PairTuner {
   std::vector<double> score(int restart, std::span<const Pair> pairs);
 
   const std::vector<ShortenedPair>& shortened() const;
-  // The first training pair, one line a token: its place, id, piece, and whether it carries loss.
-  // Told to the sink at the start of the first restart.
+  // The first training pair, one line a token: whether it carries loss, its place, id and text. To
+  // be shown before training starts.
   std::string masked_sample() const;
   std::string memory_table() const;
   int64_t memory_bytes() const;
