@@ -183,7 +183,8 @@ void add_ratings_show(CLI::App& ratings, Face& face) {
                       .data_note = settings.data_note,
                       .foot = settings.name},
                      sections, *out);
-    face.result(nlohmann::json::parse(sections_json(sections)), sections_text(sections));
+    face.result(nlohmann::json::parse(sections_json(sections)),
+                (settings.synthetic ? "SYNTHETIC data\n" : "") + sections_text(sections));
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "workflow/readings.h"
 
 namespace gantry::cli {
 
@@ -9,6 +10,11 @@ Study open_study(const Face& face, const std::vector<std::string>& overrides) {
   Study study = Study::open(face.study.empty() ? "." : face.study, overrides);
   if (face.threads == 0 && study.settings().machine.threads > 0)
     set_thread_count(static_cast<int>(study.settings().machine.threads));
+  try {
+    note_margin(study);  // whichever verb sees a margin first keeps its date
+  } catch (const Error& error) {
+    if (error.code() != "E0102") throw;  // a study on a medium that cannot be written
+  }
   return study;
 }
 

@@ -98,11 +98,13 @@ std::string lines(const Chart& c) {
     plot += s.name.empty() ? " notitle" : " title " + gnuplot_quoted(s.name.en);
   }
   return data + labels_of_axes(c) + (c.log_x ? "set logscale x\n" : "") +
-         "set key below samplen 2\n" + plot;
+         "set xlabel offset 0,0.3\nset key below samplen 2 spacing 1.15 height 0.6\n" + plot;
 }
 
 std::string bars(const Chart& c) {
   std::string data, plot;
+  bool named = false;
+  for (const auto& s : c.series) named = named || !s.name.empty();
   const double width = 0.8 / static_cast<double>(std::max<size_t>(1, c.series.size()));
   for (size_t i = 0; i < c.series.size(); ++i) {
     const auto& s = c.series[i];
@@ -119,7 +121,8 @@ std::string bars(const Chart& c) {
   return data + labels_of_axes(c) + tics("x", c.categories) +
          (c.categories.size() > 7 ? "set xtics rotate by -35\n" : "") +
          "set xrange [-0.6:" + exact(static_cast<double>(c.categories.size()) - 0.4) +
-         "]\nset boxwidth 0.9\nset key below samplen 1\nset grid noxtics\n" + plot;
+         "]\nset boxwidth 0.9\nset pointintervalbox 0\nset xlabel offset 0,-0.6\nset bmargin 5\n" +
+         (named ? "set key below samplen 1\n" : "unset key\n") + "set grid noxtics\n" + plot;
 }
 
 std::string stacked(const Chart& c) {
@@ -147,7 +150,10 @@ std::string stacked(const Chart& c) {
             colour(c.series[i], i) + " title " + gnuplot_quoted(c.series[i].name.en);
   return boxes + labels_of_axes(c) + tics("y", c.categories) + "set xrange [0:1]\nset yrange [" +
          exact(static_cast<double>(c.categories.size()) - 0.5) +
-         ":-0.5]\nset key below samplen 1\nset grid noytics\n" + keys;
+         ":-0.5]\nset xlabel offset 0,0.3\nset key below samplen 1 spacing 1.15 height 0.6\nset "
+         "grid "
+         "noytics\n" +
+         keys;
 }
 
 std::string heat_map(const Chart& c) {
@@ -174,7 +180,7 @@ std::string heat_map(const Chart& c) {
   }
   const auto edge = [](size_t n) { return exact(static_cast<double>(n) - 0.5); };
   return "$cells << EOD\n" + cells + "EOD\n" + texts + labels_of_axes(c) + tics("x", c.columns) +
-         (c.columns.size() > 4 ? "set xtics rotate by -35\n" : "") + tics("y", rows) +
+         (c.columns.size() > 10 ? "set xtics rotate by -35\n" : "") + tics("y", rows) +
          "set xrange [-0.5:" + edge(c.columns.size()) + "]\nset yrange [" + edge(rows.size()) +
          ":-0.5]\nset cbrange [0:1]\nunset colorbox\nunset key\nunset grid\nset palette defined (0 "
          "'#f4f7fb', 1 '#1f4e79')\nplot $cells using 1:2:3 with image pixels";
@@ -211,7 +217,7 @@ int height_of(const Chart& c) {
     case ChartKind::kStacked:
       return 130 + 46 * static_cast<int>(c.categories.size());
     case ChartKind::kHeatMap:
-      return std::max(240, 100 + 78 * rows);
+      return std::max(240, 100 + (c.wide ? 56 : 78) * rows);
     default:
       return c.wide ? 340 : 380;
   }

@@ -199,8 +199,7 @@ std::string metrics_json(const TestReport& r, const std::vector<ReportSection>& 
       {"rule", r.abstention.rule},
       {"note", r.abstention_note},
       {"test_coverage", figure(r.coverage)},
-      {"test_accuracy_of_answers", figure(r.answered_accuracy)},
-      {"test_right_and_answered", figure(r.right_and_answered)}};
+      {"test_accuracy_of_answers", figure(r.answered_accuracy)}};
   out["windowed_reports"] = r.windowed_cases;
   out["identity"] = Json::object();
   for (const auto& [key, value] : r.identity) out["identity"][key] = value;

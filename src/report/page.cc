@@ -14,20 +14,20 @@ namespace {
 constexpr const char* kStyle = R"(
 :root{--ink:#1c2530;--soft:#51606f;--line:#d5dde5;--accent:#1f4e79}
 *{box-sizing:border-box}html{scroll-padding-top:1em}
-body{margin:0 auto;max-width:1000px;padding:24px 20px 70px;color:var(--ink);background:#fff;
+body{margin:0 auto;max-width:1140px;padding:24px 20px 70px;color:var(--ink);background:#fff;
 font:16px/1.55 system-ui,"Noto Sans CJK JP","Hiragino Sans","Yu Gothic",Meiryo,sans-serif;overflow-wrap:break-word}
 .ja{display:none}html.show-ja .ja{display:inline}html.show-ja .en{display:none}
 h1{font-size:1.6rem;line-height:1.25;margin:.2em 0}h2{font-size:1.2rem;margin:2.2em 0 .6em;padding-bottom:.25em;border-bottom:2px solid var(--line)}
 p{margin:.6em 0}small,.soft{color:var(--soft)}.banner{background:#fff3d6;border:1px solid #d9a441;border-radius:6px;padding:10px 14px;font-weight:600}
 .bad{background:#fbe9e5;border-color:#b4442c}.key{font-size:1.08rem}.scroll{overflow-x:auto}
-.speak{float:right;margin:0 0 .5em 1em}button,select,input{font:inherit;font-size:.87rem;padding:3px 8px;border:1px solid #9aa8b5;border-radius:4px;background:#fff;color:var(--ink)}
+.speak{text-align:right;margin:0 0 .6em}.nw{white-space:nowrap}button,select,input{font:inherit;font-size:.87rem;padding:3px 8px;border:1px solid #9aa8b5;border-radius:4px;background:#fff;color:var(--ink)}
 button{cursor:pointer}button[aria-pressed=true]{background:var(--accent);color:#fff}button:disabled{opacity:.4}
 :focus-visible{outline:3px solid #e0a030;outline-offset:1px}
 nav{font-size:.87rem;margin:1em 0}nav a{color:var(--accent);margin-right:.9em;white-space:nowrap}
 table{border-collapse:collapse;width:100%;font-size:.85rem;margin:.6em 0 1.2em}caption{text-align:left;font-weight:600;padding:.3em 0}
-th,td{border-bottom:1px solid var(--line);padding:5px 8px;text-align:left;vertical-align:top;overflow-wrap:anywhere;min-width:3.2em}thead th{background:#f3f6f9;font-weight:600;overflow-wrap:normal}
-tbody th{font-weight:500}td.num{font-variant-numeric:tabular-nums}
-.plots{display:flex;flex-wrap:wrap;gap:16px}figure{flex:1 1 400px;margin:0 0 1em;max-width:480px;break-inside:avoid}figure.wide{flex-basis:100%;max-width:none}
+th,td{border-bottom:1px solid var(--line);padding:5px 8px;text-align:left;vertical-align:top;overflow-wrap:break-word;min-width:3.2em}td.long,th.long{overflow-wrap:anywhere;min-width:12em}thead th{background:#f3f6f9;font-weight:600;overflow-wrap:normal}
+tbody th{font-weight:500;min-width:9em}td.num{font-variant-numeric:tabular-nums}
+.plots{display:flex;flex-wrap:wrap;gap:16px}figure{flex:1 1 400px;margin:0 0 1em;max-width:540px;break-inside:avoid}figure.wide{flex-basis:100%;max-width:none}
 figure svg{width:100%;height:auto;display:block}figcaption{font-size:.87rem;color:var(--soft)}
 .case{border:1px solid var(--line);border-radius:6px;padding:10px 14px;margin:0 0 12px;break-inside:avoid}.case h3{font-size:1rem;margin:.1em 0 .4em}
 .pair{display:flex;gap:.8em;font-size:.9rem}.pair>:first-child{flex:0 0 11em}.category{flex:1;min-width:6em}
@@ -36,14 +36,30 @@ figure svg{width:100%;height:auto;display:block}figcaption{font-size:.87rem;colo
 details summary{cursor:pointer;color:var(--accent);margin:.3em 0}mark{color:inherit;border-radius:2px;padding:0 1px}
 .foot{position:fixed;bottom:0;left:0;right:0;background:#fff;border-top:1px solid var(--line);font-size:.75rem;color:var(--soft);text-align:center;padding:3px}
 @media (max-width:600px){body{padding:14px 12px 70px}.pair>:first-child{flex-basis:7.5em}figure{flex-basis:100%}}
-@media print{@page{size:A4;margin:14mm 12mm 16mm}body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}.controls,.speak,nav,.pager,button{display:none!important}
-.scroll{overflow:visible}table{font-size:8pt}thead{display:table-header-group}tr{break-inside:avoid}figure{flex:1 1 45%;max-width:49%}figure.wide{flex-basis:100%;max-width:none}.foot{bottom:-8mm}details>summary{display:none}}
+@media print{@page{size:A4;margin:14mm 12mm 16mm}body{max-width:none;padding:0;font-size:10.5pt}h2,caption{break-after:avoid}.controls,.speak,nav,.pager,button{display:none!important}
+.scroll{overflow:visible}table{font-size:8pt}thead{display:table-header-group}tr{break-inside:avoid}figure{flex:1 1 45%;max-width:49%}figure.wide{flex-basis:100%;max-width:none}.nw{white-space:normal}tbody th{min-width:6em}.foot{display:none}details>summary{display:none}}
 )";
 
-std::string head(const Words& title) {
+// What stands at the foot of every printed page, as a CSS string.
+std::string printed_foot(const std::string& text) {
+  std::string quoted;
+  for (char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    if (c != '\n' && c != '<') quoted += c;
+  }
+  return "@media print{@page{@bottom-center{content:\"" + quoted +
+         "\";font:7.5pt sans-serif;color:#51606f}@bottom-right{content:counter(page) \" / \" "
+         "counter(pages);font:7.5pt sans-serif;color:#51606f}}}";
+}
+
+std::string foot_words(bool synthetic, const std::string& text) {
+  return (synthetic ? "SYNTHETIC DATA / 合成データ · " : "") + text;
+}
+
+std::string head(const Words& title, const std::string& foot) {
   return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" +
-         escape_html(title.en) + "</title>\n<style>" + kStyle +
+         escape_html(title.en) + "</title>\n<style>" + kStyle + printed_foot(foot) +
          "</style></head>\n<body>\n<div class=\"speak\"><button type=\"button\" data-speak=\"en\" "
          "aria-pressed=\"true\" lang=\"en\">English</button> <button type=\"button\" "
          "data-speak=\"ja\" aria-pressed=\"false\" lang=\"ja\">日本語</button></div>\n";
@@ -73,10 +89,9 @@ std::string contents(const std::vector<ReportSection>& sections, bool failures) 
   return out + "</nav>\n";
 }
 
-std::string foot(bool synthetic, const std::string& text) {
-  return "<div class=\"foot\">" +
-         (synthetic ? words_html({"SYNTHETIC DATA · ", "合成データ · "}) : std::string()) +
-         escape_html(text) + "</div>\n<script>" + page_script() + "</script>\n</body></html>\n";
+std::string foot(const std::string& words) {
+  return "<div class=\"foot\">" + escape_html(words) + "</div>\n<script>" + page_script() +
+         "</script>\n</body></html>\n";
 }
 
 std::string paragraph(const char* style, const Words& words) {
@@ -157,7 +172,10 @@ std::string looks_note(const TestReport& r) {
 std::string report_page(const TestReport& r, const std::vector<ReportSection>& sections,
                         const std::map<std::string, std::string>& svg) {
   const std::string browser = failure_browser_html(r);
-  std::string html = head({r.title + ": test report"}) + synthetic_banner(r.synthetic, r.data_note);
+  const std::string last =
+      foot_words(r.synthetic, r.run + " · not a medical device; answers need a clinician's eye");
+  std::string html =
+      head({r.title + ": test report"}, last) + synthetic_banner(r.synthetic, r.data_note);
   html += paragraph("soft", {"Gantry test report, " + r.tested_at + ", " + r.run,
                              "Gantry テスト報告, " + r.tested_at + ", " + r.run}) +
           "<h1>" + words_html({r.title, r.title_ja}) + "</h1>\n<p class=\"soft\">" +
@@ -175,16 +193,17 @@ std::string report_page(const TestReport& r, const std::vector<ReportSection>& s
     html += section_html(s, svg);
   }
   if (!shown) html += browser;
-  return html +
-         foot(r.synthetic, r.run + " · not a medical device; answers need a clinician's eye");
+  return html + foot(last);
 }
 
 std::string sections_page(const PlainPage& page, const std::vector<ReportSection>& sections,
                           const std::map<std::string, std::string>& svg) {
-  std::string html = head(page.title) + synthetic_banner(page.synthetic, page.data_note) + "<h1>" +
-                     words_html(page.title) + "</h1>\n<p>" + words_html(page.lead) + "</p>\n";
+  const std::string last = foot_words(page.synthetic, page.foot);
+  std::string html = head(page.title, last) + synthetic_banner(page.synthetic, page.data_note) +
+                     "<h1>" + words_html(page.title) + "</h1>\n<p>" + words_html(page.lead) +
+                     "</p>\n";
   for (const auto& s : sections) html += section_html(s, svg);
-  return html + foot(page.synthetic, page.foot);
+  return html + foot(last);
 }
 
 }  // namespace gantry

@@ -161,12 +161,23 @@ ConfusionMatrix cross_table(int classes, const std::vector<int>& a, const std::v
   return table;
 }
 
+// For the axis of a plot: long names would push the drawing out of its frame.
+std::string shortened(const std::string& name) {
+  constexpr size_t kMost = 18;
+  if (name.size() <= kMost) return name;
+  size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
+  return name.substr(0, end) + "…";
+}
+
 // Pairs of readers, model and reference standard; the heat map holds the kappas.
 void add_agreement(const TestReport& r, std::vector<Answers> who, ReportSection& s) {
   const int classes = static_cast<int>(r.labels.size());
-  Answers standard{"reference standard", {}, false};
+  Answers standard{"reference", {}, false};
   for (const auto& c : r.cases) standard.label.push_back(c.truth);
   who.push_back(std::move(standard));
+  for (auto& w : who)
+    if (w.is_model) w.name = "model";  // its whole name is in the table of readers
   ReportTable t{"agreement",
                 {"Agreement of every pair", "全ての組の一致"},
                 {{"pair", "組"},
@@ -178,11 +189,13 @@ void add_agreement(const TestReport& r, std::vector<Answers> who, ReportSection&
                 {}};
   Chart map{.name = "agreement",
             .kind = ChartKind::kHeatMap,
-            .caption = {"Cohen's kappa of every pair, and the number of reports",
+            .caption = {"Cohen's kappa of every pair, and the number of reports that both answered",
                         "全ての組のCohenのκと報告数"}};
+  map.wide = who.size() > 4;
   for (const auto& w : who) {
-    map.columns.push_back(w.name);
-    map.series.push_back({.name = w.name,
+    const std::string name = shortened(w.name);
+    map.columns.push_back(name);
+    map.series.push_back({.name = name,
                           .y = std::vector<double>(who.size(), std::nan("")),
                           .texts = std::vector<std::string>(who.size())});
   }
@@ -301,8 +314,8 @@ void add_model_against_readers(const TestReport& r, const std::vector<Answers>& 
                       Cell::figure(clustered_difference(pairs[i], bootstrap_of(r)))});
   }
   s.tables.push_back(std::move(t));
-  if (r.margins.empty()) {
-    s.say({"No non-inferiority margin was declared (test.margin in study.toml), so none is tested.",
+  if (r.margins.empty() || r.margins.back().margin <= 0) {
+    s.say({"No non-inferiority margin is declared (test.margin in study.toml), so none is tested.",
            "非劣性マージンは宣言されていないため（study.tomlのtest.margin）、検定しません。"},
           Tone::kSoft);
     return;
@@ -349,7 +362,8 @@ void say_margin(const TestReport& r, ReportSection& s) {
                       to = format_double(m.margin, 3);
     const bool late = m.looks > 0;
     s.say(
-        {"Margin changed from " + from + " to " + to + " on " + m.at +
+        {(m.margin > 0 ? "Margin changed from " + from + " to " + to : "Margin withdrawn") +
+             " on " + m.at +
              (late ? ", AFTER the test set had been opened." : ", before the test set was opened."),
          "マージンは" + m.at + "に" + from + "から" + to + "へ変更（テストセットを開" +
              (late ? "いた後" : "く前") + "）。"},

@@ -176,10 +176,10 @@ GANTRY_FIELDS(TestReport, study, task, title, title_ja, question, source, synthe
               tested_at, looks, earlier_looks, labels, label_names, label_names_ja, flow, sets,
               split_method, split_proof, notes, classifiers, comparisons, restarts, recipe,
               recipe_cases, temperature, abstention, abstention_note, answered_accuracy, coverage,
-              right_and_answered, windowed_cases, cases, weighed_by, bootstrap_samples,
-              training_seconds, useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes,
-              identity, answering, repeats, repeats_differing, readers, reader_notes, margins,
-              ratings, first_lines, sections)
+              windowed_cases, cases, weighed_by, bootstrap_samples, training_seconds,
+              useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes, identity, answering,
+              repeats, repeats_differing, readers, reader_notes, margins, ratings, first_lines,
+              sections)
 #undef GANTRY_FIELDS
 
 std::string report_state(const TestReport& report) {

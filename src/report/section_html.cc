@@ -26,6 +26,32 @@ std::string csv_cell(const std::string& text) {
   return quoted + "\"";
 }
 
+// Value, interval and n, broken into lines between them only.
+std::string figure_html(const Estimate& e, int decimals) {
+  const std::string all = figure_with_n(e, decimals);
+  const size_t comma = all.rfind(e.count >= 0 ? ", " + with_commas(e.count) + " of " : ", n = ");
+  const std::string figure = all.substr(0, comma), n = all.substr(comma + 2);
+  const size_t open = figure.find(" (");
+  auto piece = [](const std::string& text) {
+    return "<span class=\"nw\">" + escape_html(text) + "</span>";
+  };
+  if (open == std::string::npos) return piece(figure + ",") + " " + piece(n);
+  return piece(figure.substr(0, open)) + " " + piece(figure.substr(open + 1) + ",") + " " +
+         piece(n);
+}
+
+// A hash or a file's name has no place to break at: it may break anywhere.
+bool holds_long_word(const std::string& text) {
+  constexpr size_t kLong = 28;
+  size_t run = 0;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    run = c == ' ' || c == '\n' || byte >= 0x80 ? 0 : run + 1;
+    if (run > kLong) return true;
+  }
+  return false;
+}
+
 const char* style_of(ReportParagraph::Tone tone) {
   switch (tone) {
     case ReportParagraph::Tone::kKey:
@@ -81,7 +107,7 @@ std::string cell_text(const Cell& cell) {
 
 std::string cell_html(const Cell& cell) {
   if (cell.kind != Cell::Kind::kFigure) return words_html(cell.text);
-  if (cell.estimate.defined) return escape_html(figure_with_n(cell.estimate, cell.decimals));
+  if (cell.estimate.defined) return figure_html(cell.estimate, cell.decimals);
   return words_html({"not defined, n = " + with_commas(cell.estimate.n),
                      "定義されない, n = " + with_commas(cell.estimate.n)});
 }
@@ -96,9 +122,11 @@ std::string table_html(const ReportTable& table) {
     out += "<tr>";
     for (size_t i = 0; i < row.size(); ++i) {
       const bool number = row[i].kind != Cell::Kind::kText;
-      out += i == 0   ? "<th scope=\"row\">" + cell_html(row[i]) + "</th>"
-             : number ? "<td class=\"num\">" + cell_html(row[i]) + "</td>"
-                      : "<td>" + cell_html(row[i]) + "</td>";
+      const std::string style = number                            ? " class=\"num\""
+                                : holds_long_word(row[i].text.en) ? " class=\"long\""
+                                                                  : "";
+      out += i == 0 ? "<th scope=\"row\"" + style + ">" + cell_html(row[i]) + "</th>"
+                    : "<td" + style + ">" + cell_html(row[i]) + "</td>";
     }
     out += "</tr>\n";
   }

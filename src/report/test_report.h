@@ -146,7 +146,6 @@ struct TestReport {
   AbstentionThreshold abstention;  // chosen on the tuning cases
   std::string abstention_note;
   Estimate answered_accuracy, coverage;  // of the test cases above the threshold
-  Estimate right_and_answered;           // of all test cases: abstentions count as not right
   int64_t windowed_cases = 0;            // longer than the model: read in windows, none cut
 
   std::vector<TestedCase> cases;

@@ -100,6 +100,24 @@ void describe_answering(const Predictor& predictor, TestReport& report) {
       {"prompt", "none: the encoder reads the text alone"}};
 }
 
+void describe_prompts(const Settings& s, TestReport& report) {
+  auto add = [&](const char* what, const std::string& value) {
+    if (!value.empty()) report.answering.emplace_back(what, value);
+  };
+  add("chat template", s.prompt.chat);
+  add("instruction", s.prompt.instruction);
+  add("record", s.prompt.record);
+  add("question, group", s.study.asks("closed-set") ? s.prompt.closed_set : "");
+  add("question, code", s.study.asks("codes") ? s.prompt.codes : "");
+  add("question, text", s.study.asks("text") ? s.prompt.text : "");
+  add("a case that does not fit", s.prompt.too_long);
+  add("decoding", "groups are scored, each of them; codes by " +
+                      std::to_string(s.model.code_beams) +
+                      " beams held to the code list; texts by " + std::to_string(s.model.beams) +
+                      " beam(s), at most " + std::to_string(s.model.answer_tokens) +
+                      " tokens; nothing is drawn by chance");
+}
+
 void add_neighbours(const Predictor& predictor, const Cases& cases, TestReport& report) {
   const auto failures = surest_failures(report);
   if (failures.empty()) return;

@@ -18,6 +18,10 @@ void add_evidence(const Study& study, TestReport& report);
 // Input, members, temperature, threshold: how the predictor makes an answer.
 void describe_answering(const Predictor& predictor, TestReport& report);
 
+// The same of a causal language model's study: the prompts word for word, how texts are fitted, how
+// answers are searched.
+void describe_prompts(const Settings& settings, TestReport& report);
+
 // For each failure (the surest 500) the three training cases with the most similar text, by the
 // cosine of the baseline's TF-IDF vectors; their texts are cut to 400 characters.
 void add_neighbours(const Predictor& predictor, const Cases& cases, TestReport& report);

@@ -249,7 +249,8 @@ std::vector<MarginDeclaration> kept_margins(const Study& study) {
 }
 
 void note_margin(const Study& study) {
-  const double margin = study.settings().test.margin;
+  // As study.toml has it: a word after a verb declares nothing.
+  const double margin = Study::open(study.folder()).settings().test.margin;
   const auto kept = kept_margins(study);
   const double last = kept.empty() ? 0 : kept.back().margin;
   if (margin == last) return;

@@ -49,8 +49,9 @@ std::vector<Reading> stored_readings(const Study& study);
 // Puts the stored readings into `report` (readers, reader_notes), by (source, id) of its cases.
 void attach_readings(const Study& study, TestReport& report);
 
-// Keeps the non-inferiority margin (test.margin) as it stands now, with date and the number of
-// times that a test set was opened by then, whenever it differs from the one kept last.
+// Keeps the non-inferiority margin (test.margin of study.toml; words after a verb do not count) as
+// it stands now, with date and the number of times that a test set was opened by then, whenever it
+// differs from the one kept last. 0: withdrawn.
 void note_margin(const Study& study);
 // All that were kept, oldest first.
 std::vector<MarginDeclaration> kept_margins(const Study& study);

@@ -188,16 +188,24 @@ TEST(Readings, SheetIsBlindedShuffledAndReadBack) {
 
 TEST(Margin, FirstDateIsKeptAndLaterChangesToo) {
   EvidenceStudy s;
-  note_margin(s.study());
+  auto declare = [&](const std::string& value) {
+    std::string toml = read_file(s.study().settings_path());
+    size_t at = toml.find("\n#margin = ");
+    if (at == std::string::npos) at = toml.find("\nmargin = ");
+    ASSERT_NE(at, std::string::npos);
+    toml.replace(at, toml.find('\n', at + 1) - at, "\nmargin = " + value);
+    write_file_atomically(s.study().settings_path(), toml);
+    note_margin(s.study());
+  };
+  note_margin(s.opened({"test.margin=0.3"}));  // a word after a verb declares nothing
   EXPECT_TRUE(kept_margins(s.study()).empty());
-  const Study declared = s.opened({"split.test_sources=hb", "test.margin=0.05"});
-  note_margin(declared);
-  note_margin(declared);
+  declare("0.05");
+  note_margin(s.study());
   ASSERT_EQ(kept_margins(s.study()).size(), 1u);
   EXPECT_EQ(kept_margins(s.study())[0].looks, 0);
   make_private_folder(s.study().tests_folder());
   write_file_atomically(s.study().tests_folder() / "looks.jsonl", "{\"at\":\"x\"}\n");
-  note_margin(s.opened({"split.test_sources=hb", "test.margin=0.2"}));
+  declare("0.2");
   const auto kept = kept_margins(s.study());
   ASSERT_EQ(kept.size(), 2u);
   EXPECT_EQ(kept[0].margin, 0.05);

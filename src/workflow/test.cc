@@ -228,7 +228,6 @@ void fill_cases(const std::vector<const Case*>& cases, const std::vector<Predict
   }
   report.coverage = wilson(answered, static_cast<int64_t>(cases.size()));
   report.answered_accuracy = wilson(right, answered);
-  report.right_and_answered = wilson(right, static_cast<int64_t>(cases.size()));
   report.weighed_by = "gradient x input of the first encoder, for the answer given";
 }
 
@@ -240,6 +239,7 @@ TestOutcome test(const Study& study_as_opened, const std::string& run_name,
   auto run_folder = find_run(study_as_opened, run_name);
   auto run = read_run(run_folder);
   const Study study = study_of_run(study_as_opened, run);
+  if (is_answerer_run(run)) return test_answerer(study, run_folder, run, progress);
   const Settings& settings = study.settings();
   auto store = Store::open_read_only(study.records_path());
   Cases cases = load_cases(study, *store, progress);

@@ -120,6 +120,7 @@ TestOutcome test_answerer(const Study& study, const std::filesystem::path& run_f
     report.sections.push_back(tuning_section(run, run_folder));
   }
   note_refused(questions, report);
+  describe_prompts(settings, report);
   add_evidence(study, report);
   write_report(report, outcome.folder);
   return outcome;
