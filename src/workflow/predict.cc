@@ -105,6 +105,7 @@ PredictReport predict(const Study& study, const PredictOptions& options,
   };
   PredictReport report;
   auto run = find_run(study, options.run);
+  if (is_study_answerer(run / "model")) return predict_by_answerer(study, run, options, progress);
   report.run = run.filename();
   // The input is opened first: a wrong name should not wait for a model.
   auto reader_of_input = open_cases_to_answer(study, options.in, options.encoding);

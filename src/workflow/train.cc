@@ -482,6 +482,7 @@ std::string summary_of(const nlohmann::ordered_json& run, const std::filesystem:
 }  // namespace
 
 TrainReport train(const Study& study, const ProgressSink& progress) {
+  if (is_answerer_study(study)) return train_answerer(study, progress);
   const auto began = std::chrono::steady_clock::now();
   FileLock lock(study.lock_path(), "training");
   const Settings& settings = study.settings();
