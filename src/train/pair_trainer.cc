@@ -101,6 +101,7 @@ PairTrainer::PairTrainer(const DecoderConfig& config, const DecoderWeights& weig
   const DecoderLora lora = lora_of(settings);
   const DecoderHow how = how_of(settings);
   check_decoder_lora(lora, config);
+  require_decoder_memory(config, lora, how, capacity.most, memory_limit);
   decoder_ = make_decoder(config, lora, how, capacity.most, specs_);
   const int64_t n = table().size();
   const int adapter = specs_.add("adapter", {n}, DType::kF32, "adapters");
@@ -136,6 +137,22 @@ void PairTrainer::start(uint64_t seed) {
 void PairTrainer::resume(int64_t steps) {
   steps_ = steps;
   decoder_->adapter_changed();
+}
+
+PeftAdapter PairTrainer::peft_adapter(const std::string& base_name) const {
+  PeftAdapter adapter{.rank = settings_.rank,
+                      .alpha = settings_.alpha,
+                      .dropout = settings_.dropout,
+                      .rslora = settings_.rslora,
+                      .base_model = base_name};
+  const float* flat = adapter_.data();
+  for (const AdapterModule& m : table().modules()) {
+    LoraModule module{.module = m.name, .in = m.in, .out = m.out, .rank = m.rank};
+    module.a.assign(flat + m.a, flat + m.a + m.rank * m.in);
+    module.b.assign(flat + m.b, flat + m.b + m.out * m.rank);
+    adapter.modules.push_back(std::move(module));
+  }
+  return adapter;
 }
 
 PairOutcome PairTrainer::accumulate(const PairPlan& plan, std::span<const size_t> units,

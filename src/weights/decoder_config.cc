@@ -28,6 +28,10 @@ void check_sizes(const DecoderConfig& c, std::string_view label) {
     refuse(std::to_string(c.heads) + " heads are not a multiple of " + std::to_string(c.kv_heads) +
            " key-value heads");
   }
+  constexpr int64_t kWidest = 1 << 20;  // of all heads together
+  if (c.heads * c.head_size > kWidest) {
+    refuse(std::to_string(c.heads) + " heads of " + std::to_string(c.head_size) + " are too wide");
+  }
   if (c.head_size % 2 != 0) refuse("the head size " + std::to_string(c.head_size) + " is odd");
   if (c.bos_id >= c.vocabulary) refuse("bos_token_id lies outside the vocabulary");
   for (int32_t id : c.eos_ids) {
