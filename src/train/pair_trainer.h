@@ -16,6 +16,7 @@
 #include "models/decoder.h"
 #include "tensor/arena.h"
 #include "train/pair_packing.h"
+#include "weights/peft.h"
 
 namespace gantry {
 
@@ -60,6 +61,8 @@ class PairTrainer {
   // than the buffers.
   std::vector<double> score(std::span<const Pair> pairs, const ProgressSink& sink = {});
 
+  // What has been learned, as PEFT names it.
+  PeftAdapter peft_adapter(const std::string& base_name) const;
   // On: the untuned base answers.
   void without_adapter(bool on) { decoder_->set_adapter(on ? nullptr : adapter_.data()); }
   const AdapterTable& table() const { return decoder_->adapters(); }
