@@ -2,7 +2,7 @@
 // peak memory.
 //
 //   lora_bench MODEL pairs.ids [steps=20] [batch=8] [base=bf16] [rank=16] [alpha=32] [dropout=0.05]
-//              [pass=2048] [recompute=0] [curve=FILE] [threads=N] [clock=cpu]
+//              [pass=2048] [recompute=0] [curve=FILE] [save=DIR] [threads=N] [clock=cpu]
 //
 // MODEL is a folder or GGUF file, or "llama-2-7b" or "mistral-7b": their shapes with random
 // weights. A line of an .ids file is a case's number, the prompt's ids, a bar, and the answer's
@@ -28,6 +28,7 @@
 #include "train/pair_trainer.h"
 #include "train/process_memory.h"
 #include "train/schedule.h"
+#include "weights/decoder_adapter.h"
 #include "weights/decoder_folder.h"
 
 namespace gantry {
@@ -177,6 +178,10 @@ void run(const std::string& model, const std::string& ids, const Options& option
       model.c_str(), settings.base_weights.c_str(), totals.tokens / totals.seconds,
       totals.computed / totals.seconds, 100 * totals.flops / totals.seconds / peak, peak / 1e9,
       format_bytes(static_cast<double>(peak_memory())).c_str());
+  const auto save = options.find("save");
+  if (save == options.end()) return;
+  write_decoder_adapter(save->second, {trainer.peft_adapter(model), {.base_name = model}});
+  std::printf("adapter of %zu modules saved\n", trainer.table().modules().size());
 }
 
 }  // namespace

@@ -104,7 +104,9 @@ struct PairTuner::Impl {
     std::vector<double> score(std::span<const Pair> pairs) const override {
       return impl_.trainer->score(pairs, impl_.sink);
     }
-    PeftAdapter adapter() const override { return impl_.current_adapter(); }
+    PeftAdapter adapter() const override {
+      return impl_.trainer->peft_adapter(impl_.about.base_name);
+    }
 
    private:
     Impl& impl_;
@@ -127,7 +129,6 @@ struct PairTuner::Impl {
   std::vector<std::span<float>> arrays() {
     return {trainer->adapter(), trainer->first_moments(), trainer->second_moments()};
   }
-  PeftAdapter current_adapter() const;
   void save(CheckpointPair& checkpoints, const State& state);
   State begin(CheckpointPair& checkpoints, int restart);
   std::optional<PairTuneResult> finished(int restart);
@@ -166,22 +167,6 @@ int64_t PairTuner::Impl::count_steps(uint64_t seed) const {
   for (int epoch = 0; epoch < settings.epochs; ++epoch)
     steps += static_cast<int64_t>(plan->steps(settings, seed, epoch).size());
   return steps;
-}
-
-PeftAdapter PairTuner::Impl::current_adapter() const {
-  PeftAdapter adapter{.rank = settings.rank,
-                      .alpha = settings.alpha,
-                      .dropout = settings.dropout,
-                      .rslora = settings.rslora,
-                      .base_model = about.base_name};
-  const float* flat = trainer->adapter().data();
-  for (const AdapterModule& m : trainer->table().modules()) {
-    LoraModule module{.module = m.name, .in = m.in, .out = m.out, .rank = m.rank};
-    module.a.assign(flat + m.a, flat + m.a + m.rank * m.in);
-    module.b.assign(flat + m.b, flat + m.b + m.out * m.rank);
-    adapter.modules.push_back(std::move(module));
-  }
-  return adapter;
 }
 
 std::string PairTuner::Impl::masked_sample() const {
@@ -458,7 +443,7 @@ PairTuneResult PairTuner::run(int restart) {
 
 PeftAdapter PairTuner::adapter(int restart) const {
   impl_->load_best(restart);
-  return impl_->current_adapter();
+  return impl_->trainer->peft_adapter(impl_->about.base_name);
 }
 
 void PairTuner::write_adapter(int restart, const std::filesystem::path& folder) const {
