@@ -37,10 +37,10 @@ ReadingSheet write_reading_sheet(const Study& study, const std::string& reader,
     sheet.choices.emplace_back(settings.labels.values[g], meaning);
   }
   for (size_t i = 0; i < order.size(); ++i)
-    sheet.items.push_back(
-        {{std::to_string(i + 1), order[i]->id, order[i]->source},
-         std::to_string(i + 1) + " / " + std::to_string(order.size()),
-         {{model_text ? "text" : "report", model_text ? order[i]->text : order[i]->original}}});
+    sheet.items.push_back({{std::to_string(i + 1), order[i]->id, order[i]->source},
+                           std::to_string(i + 1) + " / " + std::to_string(order.size()),
+                           {{model_text ? "what the model reads" : "whole report",
+                             model_text ? order[i]->text : order[i]->original}}});
 
   std::string stem;
   for (char c : reader)
