@@ -2,90 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <exception>
 #include <limits>
 #include <numeric>
 
 #include "base/error.h"
-#include "base/sha256.h"
 #include "base/threads.h"
 #include "stats/calibration.h"
 #include "stats/confusion.h"
+#include "text/stored_parts.h"
 
 namespace gantry {
 namespace {
 
 constexpr std::string_view kMagic = "GANTRY N-GRAM MODEL 2\n";
-constexpr size_t kHashBytes = 64;  // hexadecimal
-
-class Writer {
- public:
-  template <typename T>
-  void number(T value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  void numbers(std::span<const double> values) {
-    number(static_cast<uint64_t>(values.size()));
-    bytes_.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-  }
-  void text(std::string_view value) {
-    number(static_cast<uint64_t>(value.size()));
-    bytes_.append(value);
-  }
-  std::string finish() && {
-    std::string all = std::string(kMagic) + bytes_;
-    return all + sha256_hex(all);
-  }
-
- private:
-  std::string bytes_;
-};
-
-[[noreturn]] void refuse(const std::string& why) {
-  throw Error("E0652", "n-gram model: " + why,
-              "Fit the baseline again with `gantry train`, or restore the file from a backup.");
-}
-
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) {
-    if (bytes.size() < kMagic.size() + kHashBytes) refuse("the file is cut short");
-    if (!bytes.starts_with(kMagic)) refuse("not an n-gram model, or one of another version");
-    left_ = bytes.substr(0, bytes.size() - kHashBytes);
-    if (sha256_hex(left_) != bytes.substr(left_.size())) refuse("the checksum does not fit");
-    left_.remove_prefix(kMagic.size());
-  }
-  template <typename T>
-  T number() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::vector<double> numbers() {
-    const uint64_t n = number<uint64_t>();
-    if (n > left_.size() / sizeof(double)) refuse("a length is beyond the end");
-    std::vector<double> values(n);
-    const std::string_view bytes = take(n * sizeof(double));
-    if (n > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
-    for (double v : values) {
-      if (!std::isfinite(v)) refuse("a weight is not a number");
-    }
-    return values;
-  }
-  std::string text() { return std::string(take(number<uint64_t>())); }
-  bool at_end() const { return left_.empty(); }
-
- private:
-  std::string_view take(uint64_t n) {
-    if (n > left_.size()) refuse("a length is beyond the end");
-    const std::string_view piece = left_.substr(0, n);
-    left_.remove_prefix(n);
-    return piece;
-  }
-  std::string_view left_;
-};
-
 // The weight of each column's block, or none where all are 1.
 std::vector<double> column_weights(const BlockTfidf& tfidf, const NgramClassifierOptions& options) {
   std::vector<double> weights;
@@ -241,7 +171,7 @@ std::vector<double> NgramClassifier::contribution_by_byte(std::string_view text,
 }
 
 std::string NgramClassifier::serialize() const {
-  Writer out;
+  PartsWriter out(kMagic);
   const TfidfOptions& o = tfidf_.blocks().front().options();
   out.number(static_cast<int32_t>(o.unit));
   out.number(static_cast<int32_t>(o.shortest));
@@ -252,36 +182,37 @@ std::string NgramClassifier::serialize() const {
   for (const Tfidf& block : tfidf_.blocks()) {
     out.number(static_cast<uint64_t>(block.vocabulary().size()));
     for (const std::string& ngram : block.vocabulary()) out.text(ngram);
-    out.numbers(block.idf());
+    out.numbers<double>(block.idf());
   }
   out.number(static_cast<int32_t>(regression_.classes));
   out.number(static_cast<int32_t>(regression_.iterations));
   out.number(static_cast<uint8_t>(regression_.converged));
-  out.numbers(regression_.intercept);
-  out.numbers(regression_.weight);
+  out.numbers<double>(regression_.intercept);
+  out.numbers<double>(regression_.weight);
   return std::move(out).finish();
 }
 
 NgramClassifier NgramClassifier::parse(std::string_view bytes) {
-  Reader in(bytes);
+  PartsReader in(bytes, kMagic, "n-gram model");
   TfidfOptions o;
   const int32_t unit = in.number<int32_t>();
-  if (unit < 0 || unit > static_cast<int32_t>(NgramUnit::kWord)) refuse("an unknown n-gram unit");
+  if (unit < 0 || unit > static_cast<int32_t>(NgramUnit::kWord))
+    in.refuse("an unknown n-gram unit");
   o.unit = static_cast<NgramUnit>(unit);
   o.shortest = in.number<int32_t>();
   o.longest = in.number<int32_t>();
-  if (o.shortest < 1 || o.longest < o.shortest) refuse("impossible n-gram lengths");
+  if (o.shortest < 1 || o.longest < o.shortest) in.refuse("impossible n-gram lengths");
   o.min_documents = in.number<int64_t>();
   for (bool* flag : {&o.lower_case, &o.sublinear, &o.smooth}) *flag = in.number<uint8_t>() != 0;
   std::vector<Tfidf> blocks;
   for (uint32_t left = in.number<uint32_t>(); left > 0; --left) {
     std::vector<std::string> vocabulary;
-    for (uint64_t n = in.number<uint64_t>(); n > 0; --n) vocabulary.push_back(in.text());
-    std::vector<double> idf = in.numbers();
-    if (idf.size() != vocabulary.size()) refuse("weights and vocabulary differ in size");
+    for (uint64_t n = in.number<uint64_t>(); n > 0; --n) vocabulary.emplace_back(in.text());
+    std::vector<double> idf = in.numbers<double>();
+    if (idf.size() != vocabulary.size()) in.refuse("weights and vocabulary differ in size");
     blocks.emplace_back(o, std::move(vocabulary), std::move(idf));
   }
-  if (blocks.empty()) refuse("no block");
+  if (blocks.empty()) in.refuse("no block");
   BlockTfidf tfidf(std::move(blocks));
 
   LogisticRegression regression;
@@ -289,14 +220,14 @@ NgramClassifier NgramClassifier::parse(std::string_view bytes) {
   regression.iterations = in.number<int32_t>();
   regression.converged = in.number<uint8_t>() != 0;
   regression.features = tfidf.columns();
-  regression.intercept = in.numbers();
-  regression.weight = in.numbers();
+  regression.intercept = in.numbers<double>();
+  regression.weight = in.numbers<double>();
   if (regression.classes < 1 ||
       regression.intercept.size() != static_cast<size_t>(regression.classes) ||
       regression.weight.size() !=
           regression.intercept.size() * static_cast<size_t>(tfidf.columns()) ||
       !in.at_end()) {
-    refuse("weights and groups differ in size");
+    in.refuse("weights and groups differ in size");
   }
   return NgramClassifier(std::move(tfidf), std::move(regression));
 }
