@@ -26,7 +26,9 @@ void add_language_options(CLI::App& verb, LanguageOptions& o) {
                   "Chat template (default: told from the model's own; 'plain' wraps nothing)");
   verb.add_option("--precision", o.precision, "Of the weights: stored, int8, bf16 or fp32")
       ->capture_default_str();
-  verb.add_flag("--exact", o.exact, "Multiply in float32 throughout (slower; the reference)");
+  verb.add_option("--activations", o.activations,
+                  "Multiplied with them: int16, int8 (faster, coarser) or exact (the reference)")
+      ->capture_default_str();
   verb.add_option("--cache-tokens", o.cache_tokens, "Bound of the cache of keys and values");
   verb.add_option("--max-tokens", o.settings.max_tokens, "Longest answer")->capture_default_str();
   verb.add_option("--temperature", o.settings.temperature, "0: always the most probable token")
@@ -44,7 +46,7 @@ OpenedModel open_language_model(const LanguageOptions& options, Face& face) {
   how.adapter = options.adapter;
   how.precision = weight_precision_from(options.precision);
   how.cache_tokens = options.cache_tokens;
-  if (options.exact) how.activations = ActivationPrecision::kExact;
+  how.activations = activation_precision_from(options.activations);
   const auto path = find_model(options.model);
   const MemoryNeed need = LanguageModel::need(path, how);
   face.say("memory: " + format_bytes(static_cast<double>(need.total())) + " at most (" +

@@ -10,8 +10,8 @@
 namespace gantry::cli {
 
 struct LanguageOptions {
-  std::string model, adapter, precision = "stored", chat_template, system;
-  bool exact = false;
+  std::string model, adapter, chat_template, system;
+  std::string precision = "stored", activations = "int16";
   int64_t cache_tokens = 0;
   GenerationSettings settings;
 };

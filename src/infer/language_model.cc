@@ -17,6 +17,7 @@
 namespace gantry {
 namespace {
 
+constexpr std::array kActivationNames = {"int16", "int8", "exact"};
 constexpr std::array kPrecisionNames = {"stored", "int8", "bf16", "fp32"};
 
 // What work of the usual kind keeps at once.
@@ -40,8 +41,8 @@ MatrixForm form_of(WeightPrecision precision) {
 
 DecoderInferenceOptions engine_options(const LanguageModelOptions& options) {
   DecoderInferenceOptions o;
-  o.activations =
-      options.activations == ActivationPrecision::kExact ? ProductRows::kExact : ProductRows::kInt8;
+  constexpr std::array kForms = {ProductRows::kInt16, ProductRows::kInt8, ProductRows::kExact};
+  o.activations = kForms[static_cast<size_t>(options.activations)];
   o.cache_tokens = options.cache_tokens;
   return o;
 }
@@ -135,6 +136,18 @@ WeightPrecision weight_precision_from(const std::string& name) {
 
 const char* name_of(WeightPrecision precision) {
   return kPrecisionNames[static_cast<size_t>(precision)];
+}
+
+ActivationPrecision activation_precision_from(const std::string& name) {
+  for (size_t i = 0; i < kActivationNames.size(); ++i) {
+    if (name == kActivationNames[i]) return static_cast<ActivationPrecision>(i);
+  }
+  throw Error("E0761", "'" + name + "' is no precision of activations",
+              "Choose int16, int8 or exact.");
+}
+
+const char* name_of(ActivationPrecision precision) {
+  return kActivationNames[static_cast<size_t>(precision)];
 }
 
 std::string MemoryNeed::table() const {

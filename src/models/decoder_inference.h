@@ -33,7 +33,7 @@ namespace gantry {
 enum class Wanted { kNone, kLast, kAll };  // rows whose logits are computed
 
 struct DecoderInferenceOptions {
-  ProductRows::Form activations = ProductRows::kInt8;
+  ProductRows::Form activations = ProductRows::kInt16;
   int64_t pass_rows = 384;   // rows computed together; more are cut into passes
   int64_t logit_rows = 48;   // rows of logits that exist at a time
   int64_t cache_tokens = 0;  // positions kept at most, all sequences together; 0: no bound

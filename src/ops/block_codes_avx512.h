@@ -49,17 +49,26 @@ GANTRY_INLINE __m512 halves(const uint8_t* const* rows, int64_t at) {
   return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(h)));
 }
 
+// What comes next is asked for while this is unpacked: 16 rows are more streams than the processor
+// foresees, and the first touch of a line took two thirds of the time of decoding.
+GANTRY_INLINE void prefetch(const uint8_t* from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
+  }
+}
+
 // Halves of a few blocks are brought together before any is read as a vector: a vector load right
 // after the small stores would wait for all of them.
 constexpr int kAhead = 8;
 template <int64_t kBytes, int kHalves>
-GANTRY_INLINE void scales_of(const uint8_t* const* rows, int64_t first, int64_t count,
-                             float* const (&to)[kHalves]) {
+GANTRY_INLINE void scales_of(const uint8_t* const* rows, const uint8_t* const* next, int64_t first,
+                             int64_t count, float* const (&to)[kHalves]) {
   alignas(64) uint16_t h[kAhead][kHalves][16];
   for (int64_t b0 = 0; b0 < count; b0 += kAhead) {
     const int64_t n = std::min<int64_t>(kAhead, count - b0);
     for (int c = 0; c < 16; ++c) {
       const uint8_t* from = rows[c] + (first + b0) * kBytes;
+      prefetch(next[c] + b0 * kBytes, n * kBytes);
       for (int64_t b = 0; b < n; ++b, from += kBytes) {
         for (int i = 0; i < kHalves; ++i) std::memcpy(&h[b][i][c], from + 2 * i, 2);
       }
@@ -88,8 +97,9 @@ GANTRY_INLINE void unpack_nibbles(const uint8_t* const* rows, int64_t first, int
 template <>
 struct FastCodes<BlockType::q4_0> {
   static constexpr bool kThere = true;
-  static void unpack(const uint8_t* const* rows, int64_t first, int64_t count, const Panel& panel) {
-    scales_of<18, 1>(rows, first, count, {panel.scales});
+  static void unpack(const uint8_t* const* rows, const uint8_t* const* next, int64_t first,
+                     int64_t count, const Panel& panel) {
+    scales_of<18, 1>(rows, next, first, count, {panel.scales});
     unpack_nibbles<18, 2>(rows, first, count, panel.codes);
   }
 };
@@ -97,8 +107,9 @@ struct FastCodes<BlockType::q4_0> {
 template <>
 struct FastCodes<BlockType::q4_1> {
   static constexpr bool kThere = true;
-  static void unpack(const uint8_t* const* rows, int64_t first, int64_t count, const Panel& panel) {
-    scales_of<20, 2>(rows, first, count, {panel.scales, panel.minima});
+  static void unpack(const uint8_t* const* rows, const uint8_t* const* next, int64_t first,
+                     int64_t count, const Panel& panel) {
+    scales_of<20, 2>(rows, next, first, count, {panel.scales, panel.minima});
     for (int64_t i = 0; i < count * 16; i += 16) {  // stored as an offset, kept as a minimum
       const __m512 m = _mm512_load_ps(panel.minima + i);
       _mm512_store_ps(panel.minima + i, _mm512_sub_ps(_mm512_setzero_ps(), m));
@@ -110,8 +121,9 @@ struct FastCodes<BlockType::q4_1> {
 template <>
 struct FastCodes<BlockType::q8_0> {
   static constexpr bool kThere = true;
-  static void unpack(const uint8_t* const* rows, int64_t first, int64_t count, const Panel& panel) {
-    scales_of<34, 1>(rows, first, count, {panel.scales});
+  static void unpack(const uint8_t* const* rows, const uint8_t* const* next, int64_t first,
+                     int64_t count, const Panel& panel) {
+    scales_of<34, 1>(rows, next, first, count, {panel.scales});
     const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
     uint32_t* codes = panel.codes;
     for (int64_t b = 0; b < count; ++b, codes += 8 * 16) {
@@ -129,9 +141,11 @@ template <>
 struct FastCodes<BlockType::q4_k> {
   static constexpr bool kThere = true;
   // `first` and `count` are multiples of 8: whole blocks of 256.
-  static void unpack(const uint8_t* const* rows, int64_t first, int64_t count, const Panel& panel) {
+  static void unpack(const uint8_t* const* rows, const uint8_t* const* next, int64_t first,
+                     int64_t count, const Panel& panel) {
     for (int64_t b = 0; b < count; b += 8) {
       const int64_t at = (first + b) / 8 * 144;
+      for (int c = 0; c < 16; ++c) prefetch(next[c] + b / 8 * 144, 144);
       scales(rows, at, panel.scales + b * 16, panel.minima + b * 16);
       for (int pair = 0; pair < 4; ++pair) {
         uint32_t* codes = panel.codes + (b + 2 * pair) * 8 * 16;
@@ -178,10 +192,12 @@ struct FastCodes<BlockType::q4_k> {
 template <>
 struct FastCodes<BlockType::q6_k> {
   static constexpr bool kThere = true;
-  static void unpack(const uint8_t* const* rows, int64_t first, int64_t count, const Panel& panel) {
+  static void unpack(const uint8_t* const* rows, const uint8_t* const* next, int64_t first,
+                     int64_t count, const Panel& panel) {
     const __m512i three = _mm512_set1_epi8(3);
     for (int64_t b = 0; b < count; b += 8) {
       const int64_t at = (first + b) / 8 * 210;
+      for (int c = 0; c < 16; ++c) prefetch(next[c] + b / 8 * 210, 210);
       const __m512 d = halves(rows, at + 208);
       const FourWords steps = transposed(rows, at + 192);
       for (int g = 0; g < 16; ++g) {  // signed bytes: up to the top of the word and back

@@ -15,7 +15,7 @@ const BlockProductTable& table() {
               block_product_table_avx512());
 }
 
-// The widest code of any instruction set, so that a test may change it under one object.
+// The widest code of any form and instruction set: a test may change the latter under one object.
 constexpr int64_t kWidestCode = 2;
 
 struct Layout {
@@ -67,14 +67,16 @@ void ProductRows::set(In<float> x) {
   uint8_t* codes = impl_->memory.get();
   auto* scales = reinterpret_cast<float*>(codes + at.scales);
   auto* sums = reinterpret_cast<int32_t*>(codes + at.sums);
-  const int64_t code_bytes = x.cols * kernels.code_width;
+  const bool wide = impl_->form == kInt16;
+  const int64_t code_bytes = x.cols * (wide ? 2 : kernels.code_width);
   parallel_for(x.rows, 8, [&](int64_t begin, int64_t end) {
-    kernels.quantise(x, begin, end, codes, code_bytes, scales, sums);
+    kernels.quantise(x, wide, begin, end, codes, code_bytes, scales, sums);
   });
   impl_->view.codes = codes;
   impl_->view.scales = scales;
   impl_->view.sums = sums;
   impl_->view.code_bytes = code_bytes;
+  impl_->view.wide = wide;
 }
 
 void block_product(const ProductRows& x, std::span<const ProductOutput> outputs) {

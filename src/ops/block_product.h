@@ -2,14 +2,14 @@
 // (Q4_0 ... Q6_K), read where it lies (mapped, not copied) and unpacked 16 rows at a time into the
 // first-level cache.
 //
-//   ProductRows x(rows, 576, ProductRows::kInt8);
-//   x.set(activations);                                  // rounds them to 8 bits, once
+//   ProductRows x(rows, 576, ProductRows::kInt16);
+//   x.set(activations);                                  // rounds them to 16 bits, once
 //   block_product(x, {{&q, q_out}, {&k, k_out}, {&v, v_out}});
 //
-// Block types, with rows rounded to 8 bits (a scale each 32 values, largest magnitude / 127):
-//   y[r, o] = sum over blocks b, in order, of scale_x[r, b] scale_w[o, b] sum_i qx qw (exact,
-//   int32)
-//             (- scale_x sum_i qx minimum_w, where the type has minima)
+// Block types, with rows rounded (32 values share a step: their largest magnitude / 127 for kInt8,
+// / 32,512 for kInt16):
+//   y[r, o] = sum over blocks b, in order, of step_x[r, b] scale_w[o, b] sum_i qx qw (exact, int32)
+//             (- step_x sum_i qx minimum_w, where the type has minima)
 // Float types, and block types with exact rows: W decoded to float32, fp32 multiply-adds, in 16
 // partial sums by place modulo 16. Either way the order does not depend on the number of rows, so
 // that a row's result is the same bits alone and among others.
@@ -44,8 +44,9 @@ struct BlockMatrix {
 // Rows of x, made ready for products with matrices of the same width.
 class ProductRows {
  public:
-  enum Form { kInt8, kExact };
-  // kInt8 also keeps exact rows for float matrices.
+  // Float matrices read exact rows in any form. kInt16 costs twice the multiplications of kInt8
+  // and is as good as exact: 16 bits a block of 32 against the 24 of a float.
+  enum Form { kInt8, kInt16, kExact };
   ProductRows(int64_t max_rows, int64_t max_in, Form form);
   ~ProductRows();
   ProductRows(ProductRows&&) noexcept;

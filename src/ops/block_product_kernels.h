@@ -27,7 +27,6 @@ constexpr int64_t kChunk = 1024;  // places: 16 KiB of 8-bit codes
 #if defined(__AVX512BF16__)
 constexpr int kPerWord = 4;
 constexpr int kTileRows = 12;
-using XCode = int8_t;
 // sum + codes (unsigned) x (signed)
 GANTRY_INLINE VI dot_codes(VI sum, VI codes, VI x) {
   return {_mm512_dpbusd_epi32(sum.v, codes.v, x.v)};
@@ -35,14 +34,12 @@ GANTRY_INLINE VI dot_codes(VI sum, VI codes, VI x) {
 #elif defined(__AVX2__)
 constexpr int kPerWord = 2;
 constexpr int kTileRows = 2;
-using XCode = int16_t;
 GANTRY_INLINE VI dot_codes(VI sum, VI codes, VI x) {
   return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(codes.v, x.v))};
 }
 #else
 constexpr int kPerWord = 2;
 constexpr int kTileRows = 2;
-using XCode = int16_t;
 GANTRY_INLINE VI dot_codes(VI sum, VI codes, VI x) {
   const S4 a = (S4)codes.v, b = (S4)x.v;
   return {(U4)((S4)sum.v + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16))};
@@ -64,12 +61,14 @@ namespace gantry::GANTRY_ISA {
 namespace {
 #endif
 
-// Places [32 first, 32 (first + count)) of 16 rows.
+// Places [32 first, 32 (first + count)) of 16 rows. `next`: where the following chunk of each row
+// begins, which may be asked for already.
 template <BlockType kType>
-void unpack_panel(const uint8_t* const* rows, int64_t first, int64_t count, const Panel& panel) {
+void unpack_panel(const uint8_t* const* rows, [[maybe_unused]] const uint8_t* const* next,
+                  int64_t first, int64_t count, const Panel& panel) {
 #if defined(__AVX512BF16__)
   if constexpr (FastCodes<kType>::kThere) {
-    FastCodes<kType>::unpack(rows, first, count, panel);
+    FastCodes<kType>::unpack(rows, next, first, count, panel);
     return;
   }
 #endif
@@ -98,44 +97,61 @@ void unpack_panel(const uint8_t* const* rows, int64_t first, int64_t count, cons
 }
 
 // Adds the chunk's part to kRows rows' sums, [kRows][16].
-template <BlockType kType, int kRows>
+template <BlockType kType, bool kWide, int kRows>
 GANTRY_INLINE void chunk_tile(const ProductRowsView& x, int64_t row, int64_t first, int64_t count,
                               const Panel& panel, float* sums) {
   constexpr int kGroups = 32 / scale_group(kType), kWords = 32 / kPerWord / kGroups;
+  constexpr bool kTwoBytes = kWide && kPerWord == 4;  // else a wide code is one 16-bit value
   const int64_t blocks = x.x.cols / 32;
   const uint8_t* codes[kRows];
   VF sum[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
-    codes[r] = x.codes + (row + r) * x.code_bytes + first * 32 * static_cast<int>(sizeof(XCode));
+    codes[r] = x.codes + (row + r) * x.code_bytes + first * 32 * (kPerWord == 4 ? 1 : 2);
     for (int v = 0; v < kVectors; ++v) sum[r][v] = load(sums + r * kColumns + v * kLanes);
   }
   const float* x_scales = x.scales + row * blocks + first;
   const int32_t* x_sums = x.sums + (row * blocks + first) * 2;
   const uint32_t* w = panel.codes;
+  const auto offset_of = [&](int r, int64_t b, int g) GANTRY_LAMBDA -> int32_t {
+    const int32_t* of_row = x_sums + (r * blocks + b) * 2;
+    return -zero_code(kType) * (kGroups == 2 ? of_row[g] : of_row[0] + of_row[1]);
+  };
   for (int64_t b = 0; b < count; ++b) {
     for (int g = 0; g < kGroups; ++g) {
       VI exact[kRows][kVectors];
       for (int r = 0; r < kRows; ++r) {
-        int32_t offset = 0;
-        if constexpr (zero_code(kType) != 0) {
-          const int32_t* of_row = x_sums + (r * blocks + b) * 2;
-          offset = -zero_code(kType) * (kGroups == 2 ? of_row[g] : of_row[0] + of_row[1]);
-        }
+        const int32_t offset = zero_code(kType) != 0 && !kTwoBytes ? offset_of(r, b, g) : 0;
         for (int v = 0; v < kVectors; ++v) exact[r][v] = iset1(static_cast<uint32_t>(offset));
       }
+      // Adds the group's products with the codes that lie `at` bytes on.
+      const auto add_products = [&](int64_t at) GANTRY_LAMBDA {
 #pragma GCC unroll 16
-      for (int i = 0; i < kWords; ++i, w += kColumns) {
-        VI weight[kVectors];
-        for (int v = 0; v < kVectors; ++v) weight[v] = iload(w + v * kLanes);
-        for (int r = 0; r < kRows; ++r) {
-          uint32_t word;
-          std::memcpy(&word, codes[r] + ((b * kGroups + g) * kWords + i) * 4, 4);
-          const VI xw = iset1(word);
-          for (int v = 0; v < kVectors; ++v) {
-            exact[r][v] = dot_codes(exact[r][v], weight[v], xw);
+        for (int i = 0; i < kWords; ++i) {
+          VI weight[kVectors];
+          for (int v = 0; v < kVectors; ++v) weight[v] = iload(w + i * kColumns + v * kLanes);
+          for (int r = 0; r < kRows; ++r) {
+            uint32_t word;
+            std::memcpy(&word, codes[r] + at + ((b * kGroups + g) * kWords + i) * 4, 4);
+            const VI xw = iset1(word);
+            for (int v = 0; v < kVectors; ++v) {
+              exact[r][v] = dot_codes(exact[r][v], weight[v], xw);
+            }
           }
         }
+      };
+      add_products(0);
+#if defined(__AVX512BF16__)
+      if constexpr (kTwoBytes) {
+        for (int r = 0; r < kRows; ++r) {
+          exact[r][0].v = _mm512_slli_epi32(exact[r][0].v, 8);
+          if constexpr (zero_code(kType) != 0) {
+            exact[r][0] = exact[r][0] + iset1(static_cast<uint32_t>(offset_of(r, b, g)));
+          }
+        }
+        add_products(x.x.cols);
       }
+#endif
+      w += kWords * kColumns;
       for (int v = 0; v < kVectors; ++v) {
         const VF scale = load(panel.scales + (b * kGroups + g) * kColumns + v * kLanes);
         for (int r = 0; r < kRows; ++r) {
@@ -171,7 +187,7 @@ GANTRY_INLINE void store_columns(const ProductOutput& output, int64_t row, int64
   for (int64_t c = 0; c < live; ++c) y[c] = output.add ? y[c] + values[c] : values[c];
 }
 
-template <BlockType kType>
+template <BlockType kType, bool kWide>
 void blocks_of(const ProductRowsView& x, const ProductOutput& output, int64_t first_group,
                int64_t last_group) {
   const BlockMatrix& w = *output.weight;
@@ -193,18 +209,26 @@ void blocks_of(const ProductRowsView& x, const ProductOutput& output, int64_t fi
     std::memset(sums, 0, static_cast<size_t>(rows * kColumns) * sizeof(float));
     for (int64_t first = 0; first < blocks; first += kChunkBlocks) {
       const int64_t count = std::min(kChunkBlocks, blocks - first);
-      unpack_panel<kType>(pointers, first, count, panel);
+      const uint8_t* next[kColumns];
+      const bool same_rows = first + count < blocks;
+      for (int c = 0; c < kColumns; ++c) {
+        const int64_t other = std::min(column + kColumns + c, w.out - 1);
+        next[c] = same_rows ? pointers[c] +
+                                  (first + count) * 32 / block_elements(kType) * block_bytes(kType)
+                            : w.row(other);
+      }
+      unpack_panel<kType>(pointers, next, first, count, panel);
       int64_t r = 0;
       for (; r + kTileRows <= rows; r += kTileRows) {
-        chunk_tile<kType, kTileRows>(x, r, first, count, panel, sums + r * kColumns);
+        chunk_tile<kType, kWide, kTileRows>(x, r, first, count, panel, sums + r * kColumns);
       }
       if constexpr (kTileRows > 4) {
         for (; r + 4 <= rows; r += 4) {
-          chunk_tile<kType, 4>(x, r, first, count, panel, sums + r * kColumns);
+          chunk_tile<kType, kWide, 4>(x, r, first, count, panel, sums + r * kColumns);
         }
       }
       for (; r < rows; ++r) {
-        chunk_tile<kType, 1>(x, r, first, count, panel, sums + r * kColumns);
+        chunk_tile<kType, kWide, 1>(x, r, first, count, panel, sums + r * kColumns);
       }
     }
     for (int64_t r = 0; r < rows; ++r) {
@@ -213,37 +237,64 @@ void blocks_of(const ProductRowsView& x, const ProductOutput& output, int64_t fi
   }
 }
 
-void product_blocks(const ProductRowsView& x, const ProductOutput& output, int64_t first,
-                    int64_t last) {
+template <bool kWide>
+void product_blocks_of(const ProductRowsView& x, const ProductOutput& output, int64_t first,
+                       int64_t last) {
   switch (output.weight->type) {
     case BlockType::q4_0:
-      return blocks_of<BlockType::q4_0>(x, output, first, last);
+      return blocks_of<BlockType::q4_0, kWide>(x, output, first, last);
     case BlockType::q4_1:
-      return blocks_of<BlockType::q4_1>(x, output, first, last);
+      return blocks_of<BlockType::q4_1, kWide>(x, output, first, last);
     case BlockType::q5_0:
-      return blocks_of<BlockType::q5_0>(x, output, first, last);
+      return blocks_of<BlockType::q5_0, kWide>(x, output, first, last);
     case BlockType::q5_1:
-      return blocks_of<BlockType::q5_1>(x, output, first, last);
+      return blocks_of<BlockType::q5_1, kWide>(x, output, first, last);
     case BlockType::q8_0:
-      return blocks_of<BlockType::q8_0>(x, output, first, last);
+      return blocks_of<BlockType::q8_0, kWide>(x, output, first, last);
     case BlockType::q4_k:
-      return blocks_of<BlockType::q4_k>(x, output, first, last);
+      return blocks_of<BlockType::q4_k, kWide>(x, output, first, last);
     case BlockType::q5_k:
-      return blocks_of<BlockType::q5_k>(x, output, first, last);
+      return blocks_of<BlockType::q5_k, kWide>(x, output, first, last);
     case BlockType::q6_k:
-      return blocks_of<BlockType::q6_k>(x, output, first, last);
+      return blocks_of<BlockType::q6_k, kWide>(x, output, first, last);
     default:
       GANTRY_CHECK(false);
   }
 }
 
-// Rows of x rounded to 8 bits: 32 values share a scale, the largest magnitude / 127.
-void quantise_rows(Matrix<const float> x, int64_t begin, int64_t end, uint8_t* codes,
+void product_blocks(const ProductRowsView& x, const ProductOutput& output, int64_t first,
+                    int64_t last) {
+  (x.wide ? product_blocks_of<true> : product_blocks_of<false>)(x, output, first, last);
+}
+
+// One row's codes of block b, written as the products read them.
+GANTRY_INLINE void put_codes(const int32_t* rounded, bool wide, int64_t b, int64_t cols,
+                             uint8_t* row) {
+  if (kPerWord == 2) {
+    auto* out = reinterpret_cast<int16_t*>(row) + b * 32;
+    for (int i = 0; i < 32; ++i) out[i] = static_cast<int16_t>(rounded[i]);
+    return;
+  }
+  auto* upper = reinterpret_cast<int8_t*>(row) + b * 32;
+  if (!wide) {
+    for (int i = 0; i < 32; ++i) upper[i] = static_cast<int8_t>(rounded[i]);
+    return;
+  }
+  int8_t* lower = upper + cols;
+  for (int i = 0; i < 32; ++i) {
+    const int32_t high = (rounded[i] + 128) >> 8;
+    upper[i] = static_cast<int8_t>(high);
+    lower[i] = static_cast<int8_t>(rounded[i] - 256 * high);
+  }
+}
+
+// Rows of x rounded to whole numbers of steps; 32 values share a step.
+void quantise_rows(Matrix<const float> x, bool wide, int64_t begin, int64_t end, uint8_t* codes,
                    int64_t code_bytes, float* scales, int32_t* sums) {
   const int64_t blocks = x.cols / 32;
+  const float steps = wide ? 127.0f * 256.0f : 127.0f;
   for (int64_t r = begin; r < end; ++r) {
     const float* row = x.row(r);
-    XCode* out = reinterpret_cast<XCode*>(codes + r * code_bytes);
     for (int64_t b = 0; b < blocks; ++b) {
       const float* from = row + b * 32;
       VF top = zero();
@@ -252,20 +303,16 @@ void quantise_rows(Matrix<const float> x, int64_t begin, int64_t end, uint8_t* c
         top = max(top, max(v, zero() - v));
       }
       const float largest = reduce_max(top);
-      const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
-      scales[r * blocks + b] = largest / 127.0f;
-      alignas(64) uint32_t rounded[32];
+      const float inverse = largest > 0 ? steps / largest : 0.0f;
+      scales[r * blocks + b] = largest / steps;
+      alignas(64) int32_t rounded[32];
       for (int i = 0; i < 32; i += kLanes) {
-        istore(rounded + i, to_int(load(from + i) * set1(inverse)));
+        istore(reinterpret_cast<uint32_t*>(rounded) + i, to_int(load(from + i) * set1(inverse)));
       }
-      int32_t sum[2] = {0, 0};
-      for (int i = 0; i < 32; ++i) {
-        const int32_t code = static_cast<int32_t>(rounded[i]);
-        out[b * 32 + i] = static_cast<XCode>(code);
-        sum[i / 16] += code;
-      }
-      sums[(r * blocks + b) * 2] = sum[0];
-      sums[(r * blocks + b) * 2 + 1] = sum[1];
+      put_codes(rounded, wide, b, x.cols, codes + r * code_bytes);
+      int32_t* sum = sums + (r * blocks + b) * 2;
+      sum[0] = sum[1] = 0;
+      for (int i = 0; i < 32; ++i) sum[i / 16] += rounded[i];
     }
   }
 }
@@ -454,8 +501,8 @@ void product_floats(const ProductRowsView& x, const ProductOutput& output, int64
   }
 }
 
-constexpr BlockProductTable kBlockProductTable = {sizeof(XCode), quantise_rows, product_blocks,
-                                                  product_floats};
+constexpr BlockProductTable kBlockProductTable = {kPerWord == 4 ? 1 : 2, quantise_rows,
+                                                  product_blocks, product_floats};
 
 }  // namespace
 }  // namespace gantry::GANTRY_ISA
