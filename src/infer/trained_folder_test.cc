@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "base/random.h"
 #include "infer/classifier.h"
+#include "models/test_reports.h"
 #include "train/fine_tune.h"
 #include "weights/model_folder.h"
 
@@ -15,20 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<Example> reports(int n, uint64_t seed) {
-  Random random(seed);
-  std::vector<Example> out;
-  for (int i = 0; i < n; ++i) {
-    Example e{.key = mix64(seed, static_cast<uint64_t>(i)), .label = i % 3};
-    for (uint64_t w = 0; w <= random.below(2); ++w) {
-      e.windows.emplace_back();
-      for (uint64_t t = 0; t <= random.below(30); ++t)
-        e.windows.back().push_back(static_cast<int32_t>(5 + random.below(40)));
-    }
-    out.push_back(e);
-  }
-  return out;
-}
+std::vector<Example> reports(int n, uint64_t seed) { return random_reports(n, seed, 30, 40); }
 
 struct Case {
   const char* name;

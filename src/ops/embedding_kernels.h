@@ -8,8 +8,6 @@
 namespace gantry::GANTRY_ISA {
 namespace {
 
-GANTRY_INLINE int64_t padded(int64_t cols) { return (cols + 31) / 32 * 32; }
-
 GANTRY_INLINE void embedding_sum(const EmbeddingTables& tables, const EmbeddingIds& ids, int64_t r,
                                  int64_t cols, float* x) {
   const float* word = tables.word + ids.word[r] * cols;

@@ -8,8 +8,6 @@
 namespace gantry::GANTRY_ISA {
 namespace {
 
-GANTRY_INLINE int64_t padded(int64_t cols) { return (cols + 31) / 32 * 32; }
-
 template <typename T>
 void layer_norm_forward_rows(const LayerNormForwardCall<T>& call, int64_t begin, int64_t end,
                              float* buffer) {

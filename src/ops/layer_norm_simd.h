@@ -7,6 +7,9 @@
 namespace gantry::GANTRY_ISA {
 namespace {
 
+// Floats of a row's buffer, so that the next one is aligned.
+GANTRY_INLINE int64_t padded(int64_t cols) { return (cols + 31) / 32 * 32; }
+
 struct Moments {
   float mean, rstd;
 };

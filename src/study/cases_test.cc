@@ -1,6 +1,7 @@
 #include "study/cases.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <set>
@@ -11,6 +12,7 @@
 #include "study/cohort.h"
 #include "study/split_file.h"
 #include "study/test_support.h"
+#include "text/block_tfidf.h"
 
 namespace gantry {
 namespace {
@@ -131,6 +133,19 @@ TEST(CaseMaker, ReadsTheClausesAboutTheFocus) {
   made = maker.make(record_of("1", "A", "肝転移と嚢胞。"));
   EXPECT_EQ(made.text, "肝転移と嚢胞。");
   EXPECT_TRUE(made.whole_text_used);
+}
+
+TEST(CaseMaker, ReadsConcepts) {
+  Settings settings;
+  load_task("bone-metastasis", settings);
+  settings.tfidf.blocks = {"diagnosis.focus", "0.5 diagnosis.focus.concepts",
+                           "indication.concepts"};
+  check_settings(settings);
+  Case made = CaseMaker(settings).make(record_of(
+      "1", "p",
+      "【臨床情報】骨転移検索\n【所見】略\n【診断】1. 肺転移は増大。\n2. 多発骨転移、n.c."));
+  EXPECT_EQ(made.blocks_text, std::string("多発骨転移、不変") + kBlockSeparator + "多骨不" +
+                                  kBlockSeparator + "骨検");
 }
 
 TEST(CaseMaker, SectionsGivenApartFieldsAndSetAside) {
@@ -277,6 +292,21 @@ TEST(Cases, ADamagedSplitIsMadeAnewAndNewReportsLeaveOldPatientsWhereTheyAre) {
   std::map<std::string, CaseSet> set_of;
   for (const Case& one : third.cases) set_of[one.id] = one.set;
   for (const Case& one : first.cases) EXPECT_EQ(set_of[one.id], one.set) << one.id;
+}
+
+TEST(Cases, AStudyThatCannotBeWrittenCanBeLookedAt) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
+  TestStudy study;
+  study.import_corpus();
+  const auto folder = study.study.folder();
+  std::filesystem::permissions(
+      folder, std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+  Cases cases = study.load();
+  std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
+  EXPECT_FALSE(std::filesystem::exists(study.study.split_path()));
+  ASSERT_FALSE(cases.notes.empty());
+  EXPECT_NE(cases.notes.back().find("the split is not stored"), std::string::npos);
+  EXPECT_EQ(cases.split_hash, study.load().split_hash);
 }
 
 TEST(Cases, UnlabelledReportsServePretrainingOnly) {

@@ -14,6 +14,21 @@ namespace gantry {
 
 namespace {
 
+// encode_word(word, its first byte, merger, tokens) for each piece that is no token yet.
+template <typename EncodeWord>
+std::vector<Token> encode_pieces(const Pieces& pieces, const EncodeWord& encode_word) {
+  std::vector<Token> tokens;
+  tokens.reserve(pieces.text.text.size() / 3);
+  BpeMerger merger;
+  for (const Piece& piece : pieces.pieces) {
+    if (piece.id >= 0)
+      tokens.push_back({piece.id, piece.begin, piece.end});
+    else
+      encode_word(pieces.of(piece), piece.begin, merger, tokens);
+  }
+  return tokens;
+}
+
 // (left id, right id) -> (rank, merged id), by open addressing.
 class MergeTable {
  public:
@@ -80,16 +95,7 @@ class Bpe : public SubwordModel {
   int32_t unk_id() const override { return unk_; }
 
   std::vector<Token> encode(const Pieces& pieces) const override {
-    std::vector<Token> tokens;
-    tokens.reserve(pieces.text.text.size() / 3);
-    BpeMerger merger;
-    for (const Piece& piece : pieces.pieces) {
-      if (piece.id >= 0)
-        tokens.push_back({piece.id, piece.begin, piece.end});
-      else
-        encode_word(pieces.of(piece), piece.begin, merger, tokens);
-    }
-    return tokens;
+    return encode_pieces(pieces, [this](auto&&... word) { encode_word(word...); });
   }
 
  private:
@@ -193,16 +199,7 @@ class SentencePieceBpe : public SubwordModel {
   int32_t unk_id() const override { return unk_; }
 
   std::vector<Token> encode(const Pieces& pieces) const override {
-    std::vector<Token> tokens;
-    tokens.reserve(pieces.text.text.size() / 3);
-    BpeMerger merger;
-    for (const Piece& piece : pieces.pieces) {
-      if (piece.id >= 0)
-        tokens.push_back({piece.id, piece.begin, piece.end});
-      else
-        encode_word(pieces.of(piece), piece.begin, merger, tokens);
-    }
-    return tokens;
+    return encode_pieces(pieces, [this](auto&&... word) { encode_word(word...); });
   }
 
  private:

@@ -8,8 +8,8 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/random.h"
 #include "base/threads.h"
+#include "models/test_reports.h"
 #include "weights/model_folder.h"
 
 namespace gantry {
@@ -19,20 +19,7 @@ ModelFolder tiny(const std::string& name) {
   return ModelFolder::open(std::filesystem::path(GANTRY_SOURCE_DIR) / "tests/data/encoder" / name);
 }
 
-std::vector<Example> reports(int n, uint64_t seed) {
-  Random random(seed);
-  std::vector<Example> out;
-  for (int i = 0; i < n; ++i) {
-    Example e{.key = mix64(seed, static_cast<uint64_t>(i)), .label = i % 3};
-    for (uint64_t w = 0; w <= random.below(2); ++w) {
-      e.windows.emplace_back();
-      for (uint64_t t = 0; t <= random.below(38); ++t)
-        e.windows.back().push_back(static_cast<int32_t>(5 + random.below(30)));
-    }
-    out.push_back(e);
-  }
-  return out;
-}
+std::vector<Example> reports(int n, uint64_t seed) { return random_reports(n, seed, 38, 30); }
 
 FineTuneSettings settings_with_dropout() {
   FineTuneSettings s;
