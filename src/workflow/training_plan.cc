@@ -60,22 +60,24 @@ std::vector<int> folds_of(const std::vector<const Case*>& cases, const Settings&
 using Twins = std::vector<size_t>;
 
 std::vector<Twins> twins_of(const std::vector<const Case*>& cases, const std::vector<int>& fold,
-                            const Settings& settings, int64_t& compared) {
+                            const Settings& settings) {
   NearIdentical texts(settings.split.near_identical_ngram, settings.split.near_identical_threshold);
   for (const Case* item : cases)
     texts.add(settings.split.near_identical_of == "report" ? item->original : item->text);
   std::vector<Twins> twins(cases.size());
-  texts.for_each_pair(
-      [&](size_t i, size_t j) {
-        if (fold[i] == fold[j]) return false;
-        ++compared;
-        return true;
-      },
-      [&](size_t i, size_t j, double) {
-        twins[i].push_back(j);
-        twins[j].push_back(i);
-      });
+  texts.for_each_pair([&](size_t i, size_t j) { return fold[i] != fold[j]; },
+                      [&](size_t i, size_t j, double) {
+                        twins[i].push_back(j);
+                        twins[j].push_back(i);
+                      });
   return twins;
+}
+
+int64_t pairs_across(const std::vector<int>& fold) {
+  std::map<int, int64_t> size;
+  int64_t pairs = 0, before = 0;
+  for (int f : fold) pairs += before++ - size[f]++;
+  return pairs;
 }
 
 // One fold is tuned on, the others are trained on, without what gives the fold away.
@@ -133,7 +135,8 @@ TrainingPlan plan_training(const Cases& cases, const Settings& settings) {
   const bool rotate = settings.train.tuning == "rotate";
   const std::vector<int> fold = rotate ? folds_of(plan.cases, settings) : std::vector<int>();
   const std::vector<Twins> twins =
-      rotate ? twins_of(plan.cases, fold, settings, plan.pairs_compared) : std::vector<Twins>();
+      rotate ? twins_of(plan.cases, fold, settings) : std::vector<Twins>();
+  plan.pairs_compared = pairs_across(fold);
   const int rounds =
       rotate ? static_cast<int>(std::min(settings.train.folds, settings.train.runs)) : 1;
   for (int r = 0; r < rounds; ++r) {
