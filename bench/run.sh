@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gantry beside named peers on this machine, in one run: `./run bench [training] [inference] [lora] [import] [accuracy]`.
+# Gantry beside named peers on this machine, in one run: `./run bench [training] [inference] [lora] [decode] [import] [accuracy]`.
 # Raw output goes to build/bench; what was measured for the record is kept in docs/benchmarks.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -84,6 +84,23 @@ bench_lora() {
   "$peers" bench/peers/lora_hf.py "$out/smollm2-hf" "$out/pairs.ids" --dropout 0 --curve "$out/lora.curve" 2>/dev/null
 }
 
+# Answering beside llama.cpp on the same GGUF: prompt, decoding, a closed set of 500 cases (the peer: 20 of them).
+bench_decode() {
+  local gguf labels=(photon electron "photon and electron" proton brachytherapy)
+  gguf=$(ls "$shelf"/smollm2-135m-instruct/*.gguf)
+  [ -x "$peers" ] || bash bench/peers/setup.sh build/peers
+  cmake -G Ninja -S . -B build -DGANTRY_BENCH=ON >/dev/null
+  ninja -C build decode_bench >/dev/null
+  "$peers" bench/peers/closed_set_prompts.py corpora/radiation-oncology/*.jsonl --out "$out/closed.txt"
+  say "SmolLM2-135M Q4_1: prompt of 512 tokens, 64 tokens decoded"
+  "$peers" bench/peers/answer_llama_cpp.py speed "$gguf"
+  for rows in int16 int8; do build/bench/decode_bench speed "$gguf" activations=$rows; done
+  say "closed set of ${#labels[@]} answers"
+  "$peers" bench/peers/answer_llama_cpp.py closed "$gguf" "$out/closed.txt" "${labels[@]}" --cases 20
+  "$peers" bench/peers/answer_llama_cpp.py closed "$gguf" "$out/closed.txt" "${labels[@]}" --cases 20 --keep-prefix
+  for rows in int16 int8; do build/bench/decode_bench closed "$gguf" "$out/closed.txt" "${labels[@]}" activations=$rows; done
+}
+
 bench_import() {
   say "a million rows"
   sh bench/import.sh 1000000 build/gantry
@@ -94,6 +111,6 @@ bench_accuracy() {
   bash bench/leave_one_hospital_out.sh build/gantry "$out/accuracy" "${HOSPITALS:-hb he hh hj hk}"
 }
 
-[ $# -gt 0 ] || set -- training inference lora import accuracy
+[ $# -gt 0 ] || set -- training inference lora decode import accuracy
 case " $* " in *" training "* | *" inference "*) prepare ;; esac
 for bench in "$@"; do "bench_$bench"; done
