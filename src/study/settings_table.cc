@@ -63,8 +63,8 @@ const SettingRow kRows[] = {
     {"labels.names", AT(labels.names), "", kAny, kAny, true, "Their names, one a value."},
     {"labels.names_ja", AT(labels.names_ja), "", kAny, kAny, true, "Their names in Japanese, one a value, or none."},
 
-    {"codes.list", AT(codes.list), "", kAny, kAny, false, "The edition of codes: a name that `gantry codes list` shows."},
-    {"codes.ranges", AT(codes.ranges), "", kAny, kAny, false, "Which of its codes may be answered, such as `C00-D49` or `C00-D49,L91.0`; empty: all."},
+    {"codes.list", AT(codes.list), "", kAny, kAny, true, "The edition of codes: a name that `gantry codes list` shows."},
+    {"codes.ranges", AT(codes.ranges), "", kAny, kAny, true, "Which of its codes may be answered, such as `C00-D49` or `C00-D49,L91.0`; empty: all."},
     {"codes.billable_only", AT(codes.billable_only), "", kAny, kAny, false, "Only codes that the edition does not subdivide further."},
     {"codes.replaced", AT(codes.replaced), "", kAny, kAny, false, "Data file (`tasks/`) that says how a case's code is read which the edition has subdivided or retired. A code it does not name is left out of the score and listed."},
     {"codes.ranked", AT(codes.ranked), "", 1, 100, false, "Codes of an answer, best first."},
