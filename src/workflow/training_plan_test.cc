@@ -20,6 +20,7 @@ Cases some_cases(int hospitals, int each) {
       item.source = "h" + std::to_string(h);
       item.patient = item.source + "-" + std::to_string(i / 2);
       item.label = i % 3;
+      item.answer = std::to_string(item.label);
       item.fold = (i / 2) % 5;
       item.set = i < 2 ? CaseSet::kTest : i % 5 == 0 ? CaseSet::kTuning : CaseSet::kTraining;
       cases.cases.push_back(item);
