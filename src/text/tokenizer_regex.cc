@@ -159,20 +159,37 @@ TokenizerRegex::TokenizerRegex(std::string_view pattern, std::string where)
 
 TokenizerRegex::~TokenizerRegex() = default;
 
+namespace {
+
+// One stack a thread, kept: mapping one for each text took most of the time of short texts.
+pcre2_match_context* match_context() {
+  struct Memory {
+    std::unique_ptr<pcre2_jit_stack, Free> stack;
+    std::unique_ptr<pcre2_match_context, Free> context;
+  };
+  thread_local const Memory memory = [] {
+    Memory m{std::unique_ptr<pcre2_jit_stack, Free>(
+                 pcre2_jit_stack_create(32 * 1024, kJitStackBytes, nullptr)),
+             std::unique_ptr<pcre2_match_context, Free>(pcre2_match_context_create(nullptr))};
+    pcre2_jit_stack_assign(m.context.get(), nullptr, m.stack.get());
+    pcre2_set_match_limit(m.context.get(), kMatchLimit);
+    return m;
+  }();
+  return memory.context.get();
+}
+
+}  // namespace
+
 std::vector<std::pair<size_t, size_t>> TokenizerRegex::find_all(std::string_view text) const {
   const pcre2_code* code = compiled_->code.get();
   const std::unique_ptr<pcre2_match_data, Free> match(
       pcre2_match_data_create_from_pattern(code, nullptr));
-  const std::unique_ptr<pcre2_match_context, Free> context(pcre2_match_context_create(nullptr));
-  const std::unique_ptr<pcre2_jit_stack, Free> stack(
-      pcre2_jit_stack_create(32 * 1024, kJitStackBytes, nullptr));
-  pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
-  pcre2_set_match_limit(context.get(), kMatchLimit);
+  pcre2_match_context* context = match_context();
   std::vector<std::pair<size_t, size_t>> found;
   size_t at = 0;
   while (at <= text.size()) {
     const int rc = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), at,
-                               PCRE2_NO_UTF_CHECK, match.get(), context.get());
+                               PCRE2_NO_UTF_CHECK, match.get(), context);
     if (rc == PCRE2_ERROR_NOMATCH) break;
     if (rc < 0)
       throw Error("E0328",
