@@ -211,6 +211,13 @@ TEST_F(TrainedStudy, AnswersAreTheSameOnOneThreadAndTwo) {
   EXPECT_EQ(probabilities(read_file(in("one.jsonl"))), probabilities(read_file(in("two.jsonl"))));
 }
 
+TEST_F(MainSequence, APublishedExampleNeedsNoStudy) {
+  const Json e = good("report --example kanemaru2024 --out example --json").json();
+  EXPECT_DOUBLE_EQ(e["results"]["tables"]["readers"]["rows"][0][1]["value"], 696.0 / 711);
+  EXPECT_TRUE(fs::exists(in("example/report.html")));
+  expect_error("report --example nobody1999", "E0506", "nobody1999");
+}
+
 TEST_F(MainSequence, BadInputIsSaidAndCostsNothing) {
   good("init bad --task bone-metastasis");
   expect_error("init bad --task bone-metastasis", "E0508", "bad");
@@ -228,9 +235,11 @@ TEST_F(MainSequence, BadInputIsSaidAndCostsNothing) {
 
 TEST_F(MainSequence, EachVerbHasHelpWithAnExample) {
   for (const char* verb :
-       {"init", "import", "records", "cohort", "split", "train", "test", "predict", "report",
-        "model get", "model list", "model inspect", "model verify", "model add", "model export",
-        "status", "doctor", "version", "completion"})
+       {"init",           "import",         "records",       "cohort",       "split",
+        "train",          "test",           "predict",       "report",       "model get",
+        "model list",     "model inspect",  "model verify",  "model add",    "model export",
+        "status",         "doctor",         "version",       "completion",   "readings import",
+        "readings sheet", "ratings import", "ratings sheet", "ratings show", "compare"})
     EXPECT_NE(good(std::string(verb) + " --help").out.find("Example: gantry "), std::string::npos)
         << verb;
 }
