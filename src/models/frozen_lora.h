@@ -55,8 +55,8 @@ class FrozenLora {
  private:
   struct Adapted {
     const AdapterModule* module;
-    int64_t first;     // column of y
-    int b_t_tensor;    // B^T [rank, out]
+    int64_t first;   // column of y
+    int b_t_tensor;  // B^T [rank, out]
     float* b_t;
     Linear<T> to_low;  // dy B
   };

@@ -1,5 +1,5 @@
-// Regimens: any bytes are read; parts lie within the text; numbers are those of a regimen. The terms
-// are those of tasks/radiotherapy-terms.toml ($GANTRY_DATA, else the folder above).
+// Regimens: any bytes are read; parts lie within the text; numbers are those of a regimen. The
+// terms are those of tasks/radiotherapy-terms.toml ($GANTRY_DATA, else the folder above).
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -11,8 +11,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace gantry;
-  static const RegimenTerms terms =
-      RegimenTerms::load(data_file("tasks/radiotherapy-terms.toml"));
+  static const RegimenTerms terms = RegimenTerms::load(data_file("tasks/radiotherapy-terms.toml"));
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const Regimen regimen = parse_regimen(text, terms);
   for (const CoursePart& part : regimen.parts) {
