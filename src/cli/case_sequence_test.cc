@@ -375,9 +375,13 @@ TEST_F(CaseSequence, BadInputIsSaid) {
 TEST_F(CaseSequence, CasesThatDoNotFitAreRefusedOrShortened) {
   make("long", "rt-modality");
   good("train --study long " + quick("tiny") + " max_tokens=700");
-  Json row = {{"case_id", "L"}, {"diagnoses", {{{"text", std::string(3000, 'x')}}}}};
+  Json record, row;
+  record["text"] = std::string(3000, 'x');
+  row["case_id"] = "L";
+  row["diagnoses"] = Json::array({record});
   write_file_atomically(in("long.jsonl"), row.dump() + "\n");
-  good("predict --study long long.jsonl --out long-p.jsonl");
+  EXPECT_EQ(gantry("predict --study long long.jsonl --out long-p.jsonl").exit_code,
+            1);  // no answer at all
   EXPECT_TRUE(Json::parse(read_file(in("long-p.jsonl"))).contains("error"));
   good("train --study long prompt.too_long=shorten " + quick("tiny") + " max_tokens=700");
   good("predict --study long long.jsonl --out short-p.jsonl");
