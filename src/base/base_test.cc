@@ -95,6 +95,15 @@ TEST(Strings, NearestWord) {
   EXPECT_EQ(nearest_word("zzzzzz", known), "");
 }
 
+TEST(Strings, DataLines) {
+  const auto lines = data_lines("# what it is\r\na\tb\r\n\n c #\n");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].number, 2);
+  EXPECT_EQ(lines[0].text, "a\tb");
+  EXPECT_EQ(lines[1].number, 4);
+  EXPECT_EQ(lines[1].text, " c #");
+}
+
 TEST(Strings, WithCommas) {
   EXPECT_EQ(with_commas(1234567), "1,234,567");
   EXPECT_EQ(with_commas(-999), "-999");

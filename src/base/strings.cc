@@ -22,6 +22,17 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+std::vector<NumberedLine> data_lines(std::string_view table) {
+  std::vector<NumberedLine> out;
+  int number = 0;
+  for (std::string_view line : split(table, '\n')) {
+    ++number;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty() && line.front() != '#') out.push_back({number, line});
+  }
+  return out;
+}
+
 std::string with_commas(int64_t n) {
   std::string digits = std::to_string(n < 0 ? -n : n);
   for (int64_t at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3)

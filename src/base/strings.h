@@ -11,6 +11,13 @@ namespace gantry {
 
 std::string_view trim(std::string_view text);  // ASCII white space off both ends
 std::vector<std::string_view> split(std::string_view text, char separator);
+struct NumberedLine {
+  int number;  // in the file, from 1
+  std::string_view text;
+};
+// The lines of a table that hold something: without a closing CR, blank lines and # comments left
+// out.
+std::vector<NumberedLine> data_lines(std::string_view table);
 std::string with_commas(int64_t n);      // 1234567 -> "1,234,567"
 std::string format_bytes(double bytes);  // "118.3 MB"
 std::string format_double(double value, int decimals);

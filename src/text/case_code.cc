@@ -34,11 +34,7 @@ CodeReplacements CodeReplacements::load(const std::filesystem::path& file) {
 
 CodeReplacements CodeReplacements::parse(std::string_view tsv, const std::string& label) {
   CodeReplacements all;
-  int64_t number = 0;
-  for (std::string_view text : split(tsv, '\n')) {
-    ++number;
-    if (text.ends_with('\r')) text.remove_suffix(1);
-    if (trim(text).empty() || text.starts_with('#')) continue;
+  for (const auto& [number, text] : data_lines(tsv)) {
     const std::string where = label + ", line " + std::to_string(number);
     const auto fields = split(text, '\t');
     const std::string from = fields.size() == 4 ? canonical_code(fields[0]) : std::string();

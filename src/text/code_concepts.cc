@@ -31,11 +31,7 @@ CodeConcepts CodeConcepts::load(const std::filesystem::path& file) {
 CodeConcepts CodeConcepts::parse(std::string_view tsv, const std::string& label) {
   CodeConcepts all;
   all.source_ = tsv;
-  int64_t number = 0;
-  for (std::string_view line : split(tsv, '\n')) {
-    ++number;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (trim(line).empty() || line.starts_with('#')) continue;
+  for (const auto& [number, line] : data_lines(tsv)) {
     const std::string where = label + ", line " + std::to_string(number);
     const auto fields = split(line, '\t');
     const bool unsaid = !fields.empty() && fields[0] == "unsaid";

@@ -124,13 +124,8 @@ ConceptTable ConceptTable::load(const std::filesystem::path& file) {
 
 ConceptTable ConceptTable::parse(std::string_view table, const std::string& name) {
   auto state = std::make_unique<State>();
-  int line_number = 0;
-  for (std::string_view line : split(table, '\n')) {
-    ++line_number;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty() || line.front() == '#') continue;
-    state->rules.push_back(rule_of(line, name + ", line " + std::to_string(line_number)));
-  }
+  for (const NumberedLine& line : data_lines(table))
+    state->rules.push_back(rule_of(line.text, name + ", line " + std::to_string(line.number)));
   return ConceptTable(std::move(state));
 }
 

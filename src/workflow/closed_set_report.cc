@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "stats/paired_tests.h"
 #include "stats/proportion.h"
 #include "workflow/answer_sections.h"
 #include "workflow/test_parts.h"
@@ -34,39 +33,6 @@ Predictions predictions_of(const QuestionArms& question, const Arm& arm,
                   [](const Case* item) { return item->sampling_fraction < 1; }))
     for (const Case* item : question.cases) p.weight.push_back(1 / item->sampling_fraction);
   return p;
-}
-
-BaselineComparison comparison_of(const std::string& name, const Predictions& model,
-                                 const Predictions& other, const BootstrapOptions& bootstrap) {
-  BaselineComparison out;
-  out.baseline = name;
-  const size_t n = model.truth.size();
-  for (size_t i = 0; i < n; ++i) {
-    const bool a = model.predicted[i] == model.truth[i], b = other.predicted[i] == other.truth[i];
-    ++(a && b ? out.both_right
-       : a    ? out.model_only_right
-       : b    ? out.baseline_only_right
-              : out.both_wrong);
-  }
-  out.mcnemar_p = mcnemar(out.model_only_right, out.baseline_only_right).p;
-  const int64_t patients =
-      n == 0 ? 0 : 1 + *std::max_element(model.patient.begin(), model.patient.end());
-  const auto result = cluster_bootstrap(
-      patients, 2,
-      [&](std::span<const int32_t> times, std::span<double> figures) {
-        ConfusionMatrix first(model.classes), second(model.classes);
-        for (size_t i = 0; i < n; ++i) {
-          const double weight = times[static_cast<size_t>(model.patient[i])];
-          first.at(model.truth[i], model.predicted[i]) += weight;
-          second.at(model.truth[i], other.predicted[i]) += weight;
-        }
-        figures[0] = first.macro_f1() - second.macro_f1();
-        figures[1] = first.accuracy() - second.accuracy();
-      },
-      bootstrap);
-  out.macro_f1_difference = result.figures[0].estimate(static_cast<int64_t>(n), result.method);
-  out.accuracy_difference = result.figures[1].estimate(static_cast<int64_t>(n), result.method);
-  return out;
 }
 
 TestedCase case_of(const QuestionArms& question, size_t i, const Predictions& served) {

@@ -15,7 +15,6 @@
 #include "records/store.h"
 #include "report/report_state.h"
 #include "report/write_report.h"
-#include "stats/distributions.h"
 #include "stats/proportion.h"
 #include "study/cases.h"
 #include "workflow/evidence.h"
@@ -53,45 +52,6 @@ Predictions predictions_of(const std::vector<const Case*>& cases, int classes) {
 int highest(const std::vector<double>& probability, size_t row, int classes) {
   auto begin = probability.begin() + static_cast<ptrdiff_t>(row) * classes;
   return static_cast<int>(std::max_element(begin, begin + classes) - begin);
-}
-
-// The model against a baseline on the same cases.
-BaselineComparison compare(const std::string& name, const Predictions& model,
-                           const Predictions& baseline, const BootstrapOptions& bootstrap) {
-  BaselineComparison out;
-  out.baseline = name;
-  const size_t n = model.truth.size();
-  for (size_t i = 0; i < n; ++i) {
-    bool a = model.predicted[i] == model.truth[i], b = baseline.predicted[i] == baseline.truth[i];
-    ++(a && b ? out.both_right
-       : a    ? out.model_only_right
-       : b    ? out.baseline_only_right
-              : out.both_wrong);
-  }
-  // McNemar, exact and two-sided: the discordant pairs are fair coins when neither is better.
-  const int64_t discordant = out.model_only_right + out.baseline_only_right;
-  if (discordant > 0)
-    out.mcnemar_p = std::min(
-        1.0,
-        2 * binomial_cdf(std::min(out.model_only_right, out.baseline_only_right), discordant, 0.5));
-  const int64_t patients =
-      model.patient.empty() ? 0 : 1 + *std::max_element(model.patient.begin(), model.patient.end());
-  auto result = cluster_bootstrap(
-      patients, 2,
-      [&](std::span<const int32_t> times, std::span<double> figures) {
-        ConfusionMatrix first(model.classes), second(model.classes);
-        for (size_t i = 0; i < n; ++i) {
-          const double weight = times[static_cast<size_t>(model.patient[i])];
-          first.at(model.truth[i], model.predicted[i]) += weight;
-          second.at(model.truth[i], baseline.predicted[i]) += weight;
-        }
-        figures[0] = first.macro_f1() - second.macro_f1();
-        figures[1] = first.accuracy() - second.accuracy();
-      },
-      bootstrap);
-  out.macro_f1_difference = result.figures[0].estimate(static_cast<int64_t>(n), result.method);
-  out.accuracy_difference = result.figures[1].estimate(static_cast<int64_t>(n), result.method);
-  return out;
 }
 
 // Neighbouring tokens of one sign are joined, the strongest kept, weights scaled to -1 .. 1.
@@ -243,24 +203,11 @@ TestOutcome test(const Study& study_as_opened, const std::string& run_name,
   const Settings& settings = study.settings();
   auto store = Store::open_read_only(study.records_path());
   Cases cases = load_cases(study, *store, progress);
-  if (cases.split_hash != run.at("identity").at("split").get<std::string>())
-    throw Error("E0731",
-                "run " + run.at("run").get<std::string>() +
-                    " was trained with another split: its test set is not today's",
-                "Train again (`gantry train`): reports imported or settings changed since then.");
   std::vector<const Case*> test_cases;
   for (const auto* item : cases.of(CaseSet::kTest))
     if (item->label >= 0) test_cases.push_back(item);
-  check_for_test(cases, settings);
-
-  TestOutcome outcome{study.tests_folder() / run_folder.filename(), {}};
+  TestOutcome outcome = begin_test(study, run_folder, run, cases);
   TestReport& report = outcome.report;
-  make_private_folder(outcome.folder);
-  report.run = run.at("run");
-  report.tested_at = utc_now();
-  report.earlier_looks = record_look(study, report.run, cases.split_hash, report.tested_at);
-  report.looks = static_cast<int64_t>(report.earlier_looks.size()) + 1;
-  describe_study(study, run, report);
   describe_run(run, report);
 
   tell(progress,
@@ -309,7 +256,7 @@ TestOutcome test(const Study& study_as_opened, const std::string& run_name,
                                       baselines[1], options));
   for (size_t b = 0; b < baselines.size(); ++b)
     report.comparisons.push_back(
-        compare(report.classifiers[b + 1].name, model, baselines[b], options.bootstrap));
+        comparison_of(report.classifiers[b + 1].name, model, baselines[b], options.bootstrap));
 
   fill_cases(test_cases, predictions, baselines, predictor, report);
   describe_answering(predictor, report);

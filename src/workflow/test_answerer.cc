@@ -75,20 +75,8 @@ TestOutcome test_answerer(const Study& study, const std::filesystem::path& run_f
   auto store = Store::open_read_only(study.records_path());
   const Cases cases = load_cases(study, *store, progress);
   store.reset();
-  if (cases.split_hash != run.at("identity").at("split").get<std::string>())
-    throw Error("E0731",
-                "run " + run.at("run").get<std::string>() +
-                    " was trained with another split: its test set is not today's",
-                "Train again (`gantry train`): cases imported or settings changed since then.");
-  check_for_test(cases, settings);
-  TestOutcome outcome{study.tests_folder() / run_folder.filename(), {}};
+  TestOutcome outcome = begin_test(study, run_folder, run, cases);
   TestReport& report = outcome.report;
-  make_private_folder(outcome.folder);
-  report.run = run.at("run");
-  report.tested_at = utc_now();
-  report.earlier_looks = record_look(study, report.run, cases.split_hash, report.tested_at);
-  report.looks = static_cast<int64_t>(report.earlier_looks.size()) + 1;
-  describe_study(study, run, report);
   describe_training(run, report);
 
   StudyAnswerer answerer(run_folder / "model", settings);
