@@ -5,7 +5,9 @@
 #include <cstdio>
 
 #include "base/strings.h"
+#include "report/chart_layout.h"
 #include "report/gnuplot.h"
+#include "report/heat_map.h"
 
 namespace gantry {
 namespace {
@@ -81,6 +83,14 @@ std::string line_style(const ChartSeries& s, size_t place) {
   }
 }
 
+double width_of(const Chart& c) { return c.wide ? kWidePlotWidth : kPlotWidth; }
+
+KeyBelow key_of(const Chart& c) {
+  std::vector<std::string> names;
+  for (const auto& s : c.series) names.push_back(s.name.en);
+  return key_below(names, width_of(c));
+}
+
 std::string lines(const Chart& c) {
   std::string data, plot;
   for (size_t i = 0; i < c.series.size(); ++i) {
@@ -98,13 +108,14 @@ std::string lines(const Chart& c) {
     plot += s.name.empty() ? " notitle" : " title " + gnuplot_quoted(s.name.en);
   }
   return data + labels_of_axes(c) + (c.log_x ? "set logscale x\n" : "") +
-         "set xlabel offset 0,0.3\nset key below samplen 2 spacing 1.15 height 0.6\n" + plot;
+         "set xlabel offset 0,0.3\nset key below samplen 2 spacing 1.15 height 0.6 maxcols " +
+         std::to_string(key_of(c).columns) + "\n" + plot;
 }
 
-std::string bars(const Chart& c) {
+// Names under the axis may be long: the room below the plot is measured, not left to gnuplot.
+Drawing bars(const Chart& c) {
+  constexpr double kPlot = 280, kTop = 14, kLeft = 70, kAxisName = 24;
   std::string data, plot;
-  bool named = false;
-  for (const auto& s : c.series) named = named || !s.name.empty();
   const double width = 0.8 / static_cast<double>(std::max<size_t>(1, c.series.size()));
   for (size_t i = 0; i < c.series.size(); ++i) {
     const auto& s = c.series[i];
@@ -114,15 +125,31 @@ std::string bars(const Chart& c) {
     plot += (i ? ", " : "plot ") + block + " using ($1+" + shift + ":2:(" + exact(width * 0.94) +
             ") with boxes fs solid 0.75 noborder lc rgb " + colour(s, i) +
             (s.name.empty() ? " notitle" : " title " + gnuplot_quoted(s.name.en));
+    // Whiskers of an empty candlestick: error bars with a point would cut a hole into the bar.
     if (!s.lower.empty())
-      plot += ", " + block + " using ($1+" + shift +
-              ":2:3:4 with yerrorbars pt -1 lw 1.2 lc rgb '#333344' notitle";
+      plot += ", " + block + " using ($1+" + shift + ":2:3:4:2:(" + exact(width * 0.3) +
+              ") with candlesticks whiskerbars 1 fs empty lw 1.2 lc rgb '#333344' notitle";
   }
-  return data + labels_of_axes(c) + tics("x", c.categories) +
-         (c.categories.size() > 7 ? "set xtics rotate by -35\n" : "") +
-         "set xrange [-0.6:" + exact(static_cast<double>(c.categories.size()) - 0.4) +
-         "]\nset boxwidth 0.9\nset pointintervalbox 0\nset xlabel offset 0,-0.6\nset bmargin 5\n" +
-         (named ? "set key below samplen 1\n" : "unset key\n") + "set grid noxtics\n" + plot;
+  const double across = width_of(c);
+  const auto count = static_cast<double>(c.categories.size());
+  const LabelsBelow names = labels_below(c.categories, (across - kLeft) / std::max(1.0, count));
+  const KeyBelow key = key_of(c);
+  const double axis = c.x_label.empty() ? 0 : kAxisName,
+               bottom = names.height + axis + key.height + 6, height = kTop + kPlot + bottom;
+  std::string room = "set tmargin at screen " + exact(1 - kTop / height) +
+                     "\nset bmargin at screen " + exact(bottom / height) + "\n" + "set ylabel " +
+                     gnuplot_quoted(c.y_label.en) + "\n";
+  if (axis > 0)
+    room += "set label " + gnuplot_quoted(c.x_label.en) + " at graph 0.5, screen " +
+            exact((key.height + 0.6 * axis) / height) + " center\n";
+  if (key.rows > 0)
+    room += "set key at screen 0.5, screen " + exact(4 / height) +
+            " bottom center horizontal samplen 1 spacing 1.15 maxcols " +
+            std::to_string(key.columns) + "\n";
+  return {data + room + names.commands + "set xrange [-0.6:" + exact(count - 0.4) +
+              "]\nset boxwidth 0.9\n" + (key.rows > 0 ? "" : "unset key\n") + "set grid noxtics\n" +
+              plot,
+          static_cast<int>(across), static_cast<int>(height)};
 }
 
 std::string stacked(const Chart& c) {
@@ -150,40 +177,9 @@ std::string stacked(const Chart& c) {
             colour(c.series[i], i) + " title " + gnuplot_quoted(c.series[i].name.en);
   return boxes + labels_of_axes(c) + tics("y", c.categories) + "set xrange [0:1]\nset yrange [" +
          exact(static_cast<double>(c.categories.size()) - 0.5) +
-         ":-0.5]\nset xlabel offset 0,0.3\nset key below samplen 1 spacing 1.15 height 0.6\nset "
-         "grid "
-         "noytics\n" +
-         keys;
-}
-
-std::string heat_map(const Chart& c) {
-  std::string cells, texts;
-  std::vector<std::string> rows;
-  for (size_t r = 0; r < c.series.size(); ++r) {
-    const auto& row = c.series[r];
-    rows.push_back(row.name.en);
-    for (size_t k = 0; k < row.y.size(); ++k) {
-      const double shade = std::isfinite(row.y[k]) ? std::clamp(row.y[k], 0.0, 1.0) : 0;
-      cells += std::to_string(k) + " " + std::to_string(r) + " " + exact(shade) + "\n";
-      if (k >= row.texts.size()) continue;
-      const std::string place = " at " + std::to_string(k) + "," + std::to_string(r),
-                        ink = shade > 0.55 ? "'#ffffff'" : "'#1c2530'";
-      auto lines = split(row.texts[k], '\n');
-      for (size_t l = 0; l < lines.size(); ++l)
-        texts += "set label " + gnuplot_quoted(std::string(lines[l])) + place +
-                 " center front font '," + (l == 0 ? "15" : "11") + "' offset 0," +
-                 exact(lines.size() == 1 ? 0
-                       : l == 0          ? 0.5
-                                         : -0.8) +
-                 " tc rgb " + ink + "\n";
-    }
-  }
-  const auto edge = [](size_t n) { return exact(static_cast<double>(n) - 0.5); };
-  return "$cells << EOD\n" + cells + "EOD\n" + texts + labels_of_axes(c) + tics("x", c.columns) +
-         (c.columns.size() > 10 ? "set xtics rotate by -35\n" : "") + tics("y", rows) +
-         "set xrange [-0.5:" + edge(c.columns.size()) + "]\nset yrange [" + edge(rows.size()) +
-         ":-0.5]\nset cbrange [0:1]\nunset colorbox\nunset key\nunset grid\nset palette defined (0 "
-         "'#f4f7fb', 1 '#1f4e79')\nplot $cells using 1:2:3 with image pixels";
+         ":-0.5]\nset xlabel offset 0,0.3\nset key below samplen 1 spacing 1.15 height 0.6 "
+         "maxcols " +
+         std::to_string(key_of(c).columns) + "\nset grid noytics\n" + keys;
 }
 
 std::string forest(const Chart& c) {
@@ -209,17 +205,21 @@ std::string forest(const Chart& c) {
          "lc rgb '#1f4e79', $s using ($3==$3?NaN:$1):2 with points pt 4 ps 0.8 lc rgb '#1f4e79'";
 }
 
-int height_of(const Chart& c) {
-  const int rows = static_cast<int>(std::max(c.categories.size(), c.series.size()));
+Drawing drawing_of(const Chart& c) {
+  const double key = key_of(c).height;
+  const int width = static_cast<int>(width_of(c)),
+            categories = static_cast<int>(c.categories.size());
   switch (c.kind) {
-    case ChartKind::kForest:
-      return 90 + 24 * static_cast<int>(c.categories.size());
-    case ChartKind::kStacked:
-      return 130 + 46 * static_cast<int>(c.categories.size());
+    case ChartKind::kBars:
+      return bars(c);
     case ChartKind::kHeatMap:
-      return std::max(240, 100 + (c.wide ? 56 : 78) * rows);
+      return draw_heat_map(c);
+    case ChartKind::kStacked:
+      return {stacked(c), width, 84 + 46 * categories + static_cast<int>(key)};
+    case ChartKind::kForest:
+      return {forest(c), width, 90 + 24 * categories};
     default:
-      return c.wide ? 340 : 380;
+      return {lines(c), width, (c.wide ? 310 : 345) + static_cast<int>(key)};
   }
 }
 
@@ -228,25 +228,12 @@ int height_of(const Chart& c) {
 std::string chart_svg(const Chart& c) {
   if (c.kind == ChartKind::kSvg) return c.svg;
   if (!holds_points(c)) return {};
-  std::string commands = range("x", c.fixed_x, c.x_low, c.x_high) +
-                         range("y", c.fixed_y && c.kind != ChartKind::kForest, c.y_low, c.y_high);
-  switch (c.kind) {
-    case ChartKind::kBars:
-      commands += bars(c);
-      break;
-    case ChartKind::kStacked:
-      commands += stacked(c);
-      break;
-    case ChartKind::kHeatMap:
-      commands += heat_map(c);
-      break;
-    case ChartKind::kForest:
-      commands += forest(c);
-      break;
-    default:
-      commands += lines(c);
-  }
-  return draw_with_gnuplot({c.name, c.caption.en, commands, c.wide ? 900 : 460, height_of(c)});
+  const Drawing drawing = drawing_of(c);
+  const std::string ranges =
+      range("x", c.fixed_x, c.x_low, c.x_high) +
+      range("y", c.fixed_y && c.kind != ChartKind::kForest, c.y_low, c.y_high);
+  return draw_with_gnuplot(
+      {c.name, c.caption.en, ranges + drawing.commands, drawing.width, drawing.height});
 }
 
 std::string chart_csv(const Chart& c) {

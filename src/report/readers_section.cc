@@ -161,15 +161,6 @@ ConfusionMatrix cross_table(int classes, const std::vector<int>& a, const std::v
   return table;
 }
 
-// For the axis of a plot: long names would push the drawing out of its frame.
-std::string shortened(const std::string& name) {
-  constexpr size_t kMost = 18;
-  if (name.size() <= kMost) return name;
-  size_t end = kMost;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;
-  return name.substr(0, end) + "…";
-}
-
 // Pairs of readers, model and reference standard; the heat map holds the kappas.
 void add_agreement(const TestReport& r, std::vector<Answers> who, ReportSection& s) {
   const int classes = static_cast<int>(r.labels.size());
@@ -193,9 +184,8 @@ void add_agreement(const TestReport& r, std::vector<Answers> who, ReportSection&
                         "全ての組のCohenのκと報告数"}};
   map.wide = who.size() > 4;
   for (const auto& w : who) {
-    const std::string name = shortened(w.name);
-    map.columns.push_back(name);
-    map.series.push_back({.name = name,
+    map.columns.push_back(w.name);
+    map.series.push_back({.name = w.name,
                           .y = std::vector<double>(who.size(), std::nan("")),
                           .texts = std::vector<std::string>(who.size())});
   }

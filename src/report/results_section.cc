@@ -72,24 +72,26 @@ ReportTable confusion(const TestReport& r, const ConfusionMatrix& m) {
   return t;
 }
 
+constexpr int kMostNarrow = 6;  // groups in a matrix of half the page's width
+
 Chart confusion_chart(const TestReport& r, const ConfusionMatrix& m) {
   Chart c{.name = "confusion",
           .kind = ChartKind::kHeatMap,
-          .caption = {"Confusion matrix of the model: reports, and per cent of the row",
-                      "モデルの混同行列: 件数と行内の割合（%）"},
+          .caption = {"Confusion matrix of the model: reports, and per cent of the row's n",
+                      "モデルの混同行列: 件数と、行のnに対する割合（%）"},
           .x_label = {"answered", "解答"},
           .y_label = {"reference standard", "参照基準"},
-          .columns = r.labels};
+          .columns = r.labels,
+          .wide = m.classes() > kMostNarrow};
   for (int t = 0; t < m.classes(); ++t) {
-    ChartSeries row{.name = r.labels[static_cast<size_t>(t)]};
     const double n = m.with_truth(t);
+    ChartSeries row{.name = r.labels[static_cast<size_t>(t)] +
+                            "\nn = " + with_commas(static_cast<int64_t>(n))};
     for (int p = 0; p < m.classes(); ++p) {
       const double share = n > 0 ? m.at(t, p) / n : 0;
       row.y.push_back(share);
-      row.texts.push_back(
-          with_commas(static_cast<int64_t>(m.at(t, p))) + "\n" +
-          (n > 0 ? format_double(100 * share, 1) + " % of " + with_commas(static_cast<int64_t>(n))
-                 : "row empty"));
+      row.texts.push_back(with_commas(static_cast<int64_t>(m.at(t, p))) + "\n" +
+                          (n > 0 ? format_double(100 * share, 1) + " %" : "not\ndefined"));
     }
     c.series.push_back(std::move(row));
   }
