@@ -54,9 +54,12 @@ std::unique_ptr<AnswerRanker> train_ngram_ranker(std::span<const std::string> te
                                                  std::span<const std::string> answers,
                                                  const NgramRankerOptions& options = {});
 
-// The answer of the training case whose TF-IDF vector (words of one and two) has the highest
-// cosine; further answers follow by their nearest case.
+// The answer of the training case whose TF-IDF vector has the highest cosine; further answers
+// follow by their nearest case. kWords: of one and two; kWordsAndCharacters: the mean of that
+// cosine and of that of characters within words, two to five.
+enum class Likeness { kWords, kWordsAndCharacters };
 std::unique_ptr<AnswerRanker> train_nearest_case(std::span<const std::string> texts,
-                                                 std::span<const std::string> answers);
+                                                 std::span<const std::string> answers,
+                                                 Likeness likeness = Likeness::kWords);
 
 }  // namespace gantry

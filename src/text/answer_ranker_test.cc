@@ -38,6 +38,16 @@ TEST(AnswerRanker, NearestCaseIsTheCaseItself) {
   EXPECT_EQ(ranker->rank("painful metastasis of a bone", 4)[0].answer, "C79.51");
 }
 
+TEST(AnswerRanker, CharactersFindAShorthandThatWordsDoNot) {
+  // "prost ca" shares no word with "prostate cancer, PSA 11".
+  const auto words = train_nearest_case(kTexts, kCodes);
+  const auto both = train_nearest_case(kTexts, kCodes, Likeness::kWordsAndCharacters);
+  EXPECT_EQ(words->rank("prost ca", 1)[0].score, 0);
+  EXPECT_EQ(both->rank("prost ca", 1)[0].answer, "C61");
+  EXPECT_GT(both->rank("prost ca", 1)[0].score, 0);
+  EXPECT_NEAR(both->rank(kTexts[2], 1)[0].score, 1, 1e-12);
+}
+
 TEST(AnswerRanker, NearestCaseOfWordsNeverSeenStillAnswers) {
   const auto ranked = train_nearest_case(kTexts, kCodes)->rank("xyzzy", 2);
   ASSERT_EQ(ranked.size(), 2u);
@@ -59,6 +69,7 @@ TEST(AnswerRanker, StoredRankersAnswerAlike) {
   std::vector<std::unique_ptr<AnswerRanker>> rankers;
   rankers.push_back(train_majority(kCodes));
   rankers.push_back(train_nearest_case(kTexts, kCodes));
+  rankers.push_back(train_nearest_case(kTexts, kCodes, Likeness::kWordsAndCharacters));
   rankers.push_back(train_ngram_ranker(kTexts, kCodes));
   for (const auto& ranker : rankers) {
     const std::string bytes = ranker->serialize();

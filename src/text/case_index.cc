@@ -16,11 +16,21 @@ CaseIndex::CaseIndex(Tfidf tfidf, SparseRows rows)
   }
 }
 
-CaseIndex CaseIndex::fit(std::span<const std::string> texts, int longest) {
-  Tfidf tfidf = Tfidf::fit(
-      texts, {.unit = NgramUnit::kWord, .shortest = 1, .longest = longest, .min_documents = 1});
+CaseIndex CaseIndex::fit_as(std::span<const std::string> texts, const TfidfOptions& options) {
+  Tfidf tfidf = Tfidf::fit(texts, options);
   SparseRows rows = tfidf.transform(texts);
   return CaseIndex(std::move(tfidf), std::move(rows));
+}
+
+CaseIndex CaseIndex::fit(std::span<const std::string> texts, int longest) {
+  return fit_as(texts,
+                {.unit = NgramUnit::kWord, .shortest = 1, .longest = longest, .min_documents = 1});
+}
+
+CaseIndex CaseIndex::fit_characters(std::span<const std::string> texts) {
+  return fit_as(
+      texts,
+      {.unit = NgramUnit::kCharacterInWord, .shortest = 2, .longest = 5, .min_documents = 1});
 }
 
 std::vector<double> CaseIndex::cosines(std::string_view text) const {

@@ -16,6 +16,8 @@ class CaseIndex {
  public:
   // Words of one to `longest`, those of a single text too.
   static CaseIndex fit(std::span<const std::string> texts, int longest = 2);
+  // Characters within words, two to five.
+  static CaseIndex fit_characters(std::span<const std::string> texts);
   std::vector<double> cosines(std::string_view text) const;  // [cases] with each case's text
   size_t cases() const { return static_cast<size_t>(rows_.rows()); }
 
@@ -24,6 +26,7 @@ class CaseIndex {
 
  private:
   CaseIndex(Tfidf tfidf, SparseRows rows);
+  static CaseIndex fit_as(std::span<const std::string> texts, const TfidfOptions& options);
   struct Entry {
     int64_t row;
     double value;

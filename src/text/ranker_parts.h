@@ -17,7 +17,7 @@ namespace gantry {
 
 inline constexpr std::string_view kMajorityMagic = "GANTRY MAJORITY RANKER 1\n";
 inline constexpr std::string_view kNgramRankerMagic = "GANTRY N-GRAM RANKER 1\n";
-inline constexpr std::string_view kNearestCaseMagic = "GANTRY NEAREST-CASE RANKER 1\n";
+inline constexpr std::string_view kNearestCaseMagic = "GANTRY NEAREST-CASE RANKER 2\n";
 inline constexpr std::string_view kCodeRankerMagic = "GANTRY CODE RANKER 1\n";
 inline constexpr std::string_view kTitleMatcherMagic = "GANTRY CODE-TITLE RANKER 1\n";
 
