@@ -107,9 +107,10 @@ void lay_out(std::span<const Pair* const> pairs, uint64_t dropout_key, Segmented
     for (size_t k = begin; k < end; ++k) {
       const auto prompt = static_cast<int64_t>(sorted[k]->prompt.ids.size());
       for (int64_t i = std::max(from, prompt - 1); i < to; ++i)
-        labels.push_back({{static_cast<int32_t>(row + i - from),
-                           sorted[k]->answer[static_cast<size_t>(i - prompt + 1)], 1},
-                          static_cast<int32_t>(order[k])});
+        labels.push_back(
+            {{static_cast<int32_t>(row + i - from),
+              sorted[k]->answer[static_cast<size_t>(i - prompt + 1)], sorted[k]->token_weight},
+             static_cast<int32_t>(order[k])});
     }
     return segment;
   };
@@ -142,6 +143,13 @@ int64_t labels_of(std::span<const Pair* const> pairs) {
   int64_t n = 0;
   for (const Pair* pair : pairs) n += static_cast<int64_t>(pair->answer.size());
   return n;
+}
+
+double weight_of(std::span<const Pair* const> pairs) {
+  double sum = 0;
+  for (const Pair* pair : pairs)
+    sum += static_cast<double>(pair->token_weight) * static_cast<double>(pair->answer.size());
+  return sum;
 }
 
 std::vector<std::vector<size_t>> first_fit_decreasing(std::span<const int64_t> sizes,

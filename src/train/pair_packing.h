@@ -23,6 +23,8 @@ void lay_out(std::span<const Pair* const> pairs, uint64_t dropout_key, Segmented
 // Rows and labels that lay_out() would make.
 int64_t rows_of(std::span<const Pair* const> pairs);
 int64_t labels_of(std::span<const Pair* const> pairs);
+// Sum of their labels' weights in the loss.
+double weight_of(std::span<const Pair* const> pairs);
 
 // Pairs of one key that come one after the other: never parted in training.
 struct PairUnit {

@@ -166,7 +166,8 @@ PairOutcome PairTrainer::accumulate(const PairPlan& plan, std::span<const size_t
                 "Give every pair an answer.");
   for (const Pair* pair : all)
     outcome.tokens += static_cast<int64_t>(pair->prompt.ids.size() + pair->answer.size());
-  const double scale = 1.0 / static_cast<double>(outcome.labels);
+  outcome.weight = weight_of(all);
+  const double scale = 1.0 / outcome.weight;
   bool accumulate = false;
   for (const std::vector<size_t>& pass : plan.passes(units, capacity_.pass)) {
     lay_out(plan.pairs_of(pass), settings_.dropout > 0 ? step_key : 0, step_);

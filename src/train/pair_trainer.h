@@ -21,7 +21,8 @@
 namespace gantry {
 
 struct PairOutcome {
-  double loss = 0;           // mean over the step's answer tokens
+  double loss = 0;           // weighted mean over the step's answer tokens
+  double weight = 0;         // their weights' sum
   double gradient_norm = 0;  // before clipping
   int64_t tokens = 0, computed = 0, labels = 0;
   double flops = 0;  // of matrix products

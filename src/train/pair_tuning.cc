@@ -53,6 +53,7 @@ void hash_pairs(Sha256& hash, std::span<const Pair> pairs) {
   hash.update(&n, sizeof n);
   for (const Pair& pair : pairs) {
     hash.update(&pair.key, sizeof pair.key);
+    hash.update(&pair.token_weight, sizeof pair.token_weight);
     for (const auto* ids : {&pair.prompt.ids, &pair.answer}) {
       const uint64_t length = ids->size();
       hash.update(&length, sizeof length);
@@ -61,10 +62,10 @@ void hash_pairs(Sha256& hash, std::span<const Pair> pairs) {
   }
 }
 
-int64_t label_count(std::span<const Pair> pairs) {
-  int64_t n = 0;
-  for (const Pair& pair : pairs) n += static_cast<int64_t>(pair.answer.size());
-  return n;
+double loss_weight(std::span<const Pair> pairs) {
+  std::vector<const Pair*> all;
+  for (const Pair& pair : pairs) all.push_back(&pair);
+  return weight_of(all);
 }
 
 }  // namespace
@@ -88,8 +89,8 @@ struct PairTuner::Impl {
     PairTuneResult result;
     int epoch = 0;
     int64_t step_in_epoch = 0;
-    double epoch_loss = 0;  // sum over the answer tokens of the epoch so far
-    int64_t epoch_labels = 0;
+    double epoch_loss = 0;  // weighted sum over the answer tokens of the epoch so far
+    double epoch_weight = 0;
     double epoch_seconds = 0, flops = 0;
     int since_best = 0;  // epochs
     int64_t total_steps = 0;
@@ -193,7 +194,7 @@ void PairTuner::Impl::save(CheckpointPair& checkpoints, const State& s) {
                             {"epoch", s.epoch},
                             {"step_in_epoch", s.step_in_epoch},
                             {"epoch_loss", s.epoch_loss},
-                            {"epoch_labels", s.epoch_labels},
+                            {"epoch_weight", s.epoch_weight},
                             {"epoch_seconds", s.epoch_seconds},
                             {"flops", s.flops},
                             {"since_best", s.since_best},
@@ -226,7 +227,7 @@ PairTuner::Impl::State PairTuner::Impl::begin(CheckpointPair& checkpoints, int r
   s.epoch = j.at("epoch");
   s.step_in_epoch = j.at("step_in_epoch");
   s.epoch_loss = j.at("epoch_loss");
-  s.epoch_labels = j.at("epoch_labels");
+  s.epoch_weight = j.at("epoch_weight");
   s.epoch_seconds = j.at("epoch_seconds");
   s.flops = j.at("flops");
   s.since_best = j.at("since_best");
@@ -283,8 +284,8 @@ void PairTuner::Impl::run_step(State& s, std::span<const size_t> units) {
   s.flops += outcome.flops;
   s.result.useful_tokens += outcome.tokens;
   s.result.computed_tokens += outcome.computed;
-  s.epoch_loss += outcome.loss * static_cast<double>(outcome.labels);
-  s.epoch_labels += outcome.labels;
+  s.epoch_loss += outcome.loss * outcome.weight;
+  s.epoch_weight += outcome.weight;
   s.result.steps.push_back(
       {.loss = static_cast<float>(outcome.loss),
        .learning_rate = static_cast<float>(settings.learning_rate * factor),
@@ -307,12 +308,14 @@ void PairTuner::Impl::keep_best(State& s) {
 }
 
 void PairTuner::Impl::end_epoch(State& s) {
-  PairEpochRecord record{.training_loss = s.epoch_loss / static_cast<double>(s.epoch_labels),
+  PairEpochRecord record{.training_loss = s.epoch_loss / s.epoch_weight,
                          .seconds = s.epoch_seconds};
   if (!tuning.empty()) {
     double sum = 0;
-    for (double value : trainer->score(tuning, sink)) sum -= value;
-    record.tuning_loss = sum / static_cast<double>(label_count(tuning));
+    const std::vector<double> scores = trainer->score(tuning, sink);
+    for (size_t i = 0; i < tuning.size(); ++i)
+      sum -= static_cast<double>(tuning[i].token_weight) * scores[i];
+    record.tuning_loss = sum / loss_weight(tuning);
   }
   record.metric = metric ? metric(View(*this, s.epoch, record.tuning_loss)) : -record.tuning_loss;
   s.result.epochs.push_back(record);
@@ -338,8 +341,7 @@ void PairTuner::Impl::end_epoch(State& s) {
       settings.patience > 0 && s.since_best >= settings.patience && s.epoch + 1 < settings.epochs;
   ++s.epoch;
   s.step_in_epoch = 0;
-  s.epoch_loss = s.epoch_seconds = 0;
-  s.epoch_labels = 0;
+  s.epoch_loss = s.epoch_weight = s.epoch_seconds = 0;
   s.finished = s.result.stopped_early || s.epoch == settings.epochs;
 }
 

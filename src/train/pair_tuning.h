@@ -34,6 +34,7 @@ struct PeftAdapter;
 struct Pair {
   PromptIds prompt;             // with the template's tokens and the beginning token
   std::vector<int32_t> answer;  // with the end token; these carry the loss
+  float token_weight = 1;       // of each of its answer's tokens in the loss, a weighted mean
   uint64_t key = 0;             // of the case: pairs of one key stay in one step, and share a text
   std::string id;               // stands in errors and lists: "case-12, rt-modality"
 };
@@ -73,7 +74,7 @@ struct PairTuneSettings {
 };
 
 struct PairStepRecord {
-  float loss = 0;  // mean cross-entropy of the step's answer tokens, natural logarithm
+  float loss = 0;  // (weighted) mean cross-entropy of the step's answer tokens, natural logarithm
   float learning_rate = 0;
   float gradient_norm = 0;  // before clipping
   int32_t tokens = 0;       // useful: of the pairs as they stand, each prompt counted in full
@@ -85,7 +86,7 @@ struct PairStepRecord {
 
 struct PairEpochRecord {
   double training_loss = 0;  // over the epoch's answer tokens, dropout on
-  double tuning_loss = 0;    // mean cross-entropy of an answer token, dropout off
+  double tuning_loss = 0;    // (weighted) mean cross-entropy of an answer token, dropout off
   double metric = 0;         // the caller's; -tuning_loss without one
   double seconds = 0;        // training steps only
 };

@@ -159,6 +159,30 @@ Outcome accumulated(const std::string& name, const Expected& e, const PairTuneSe
   return {out.step, {trainer.gradients().begin(), trainer.gradients().end()}};
 }
 
+// With an answer's tokens weighing 1 / their number, the step's gradient is the mean of the
+// gradients that each answer alone has.
+TEST(PairStep, AnswersThatWeighAlikeGiveTheMeanOfTheirGradients) {
+  Expected e = expected_of("llama-tied-grouped");
+  e.settings.dropout = 0;
+  e.pairs.resize(4);
+  std::vector<float> mean;
+  double loss = 0;
+  for (const Pair& pair : e.pairs) {
+    Expected alone = e;
+    alone.pairs = {pair};
+    const Outcome one = accumulated("llama-tied-grouped", alone, e.settings);
+    mean.resize(one.gradients.size(), 0);
+    for (size_t i = 0; i < mean.size(); ++i) mean[i] += one.gradients[i] / 4;
+    loss += one.step.loss / 4;
+  }
+  for (Pair& pair : e.pairs) pair.token_weight = 1 / static_cast<float>(pair.answer.size());
+  const Outcome all = accumulated("llama-tied-grouped", e, e.settings);
+  EXPECT_LT(distance(all.gradients, mean), 1e-5);
+  EXPECT_NEAR(all.step.loss, loss, 1e-5);
+  EXPECT_NEAR(all.step.weight, 4, 1e-5);
+  EXPECT_NE(e.pairs[0].answer.size(), e.pairs[1].answer.size());  // else it shows nothing
+}
+
 TEST(PairStep, OnePassOrManyGiveTheSameGradient) {
   for (const char* name : {"llama-tied-grouped", "mistral-window"}) {
     const Expected e = expected_of(name);
