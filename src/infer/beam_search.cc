@@ -30,11 +30,11 @@ struct Complete {
 class BeamSearch {
  public:
   BeamSearch(LanguageModel& model, const GenerationSettings& settings, size_t prompt,
-             Sequence prefix, std::span<const int32_t> rest)
+             PromptStarts& starts)
       : model_(&model), settings_(&settings), prompt_(prompt) {
     Hypothesis first;
-    first.sequence = model.engine().fork(prefix);
-    model.engine().add(first.sequence, rest, Wanted::kLast);
+    first.sequence = starts.begin(prompt);
+    model.engine().add(first.sequence, starts.rest(prompt), Wanted::kLast);
     open_.push_back(std::move(first));
   }
 
@@ -170,9 +170,8 @@ void run_pass(DecoderInference& engine, std::vector<BeamSearch>& searches, size_
 
 std::vector<GenerationResult> search_beams(LanguageModel& model,
                                            std::span<const std::vector<int32_t>> prompts,
-                                           const GenerationSettings& settings,
-                                           const SharedPrefix& prefix, const StreamCallback& stream,
-                                           const DoneCallback& done) {
+                                           const GenerationSettings& settings, PromptStarts& starts,
+                                           const StreamCallback& stream, const DoneCallback& done) {
   const auto beams = static_cast<size_t>(settings.beams);
   const size_t at_once =
       settings.batch > 0 ? static_cast<size_t>(settings.batch) : std::max<size_t>(1, kRows / beams);
@@ -182,8 +181,7 @@ std::vector<GenerationResult> search_beams(LanguageModel& model,
   while (next < prompts.size() || !active.empty()) {
     for (BeamSearch& search : active) search.plan();
     for (; next < prompts.size() && active.size() < at_once; ++next) {
-      active.emplace_back(model, settings, next, prefix.sequence,
-                          std::span(prompts[next]).subspan(static_cast<size_t>(prefix.length)));
+      active.emplace_back(model, settings, next, starts);
     }
     run_pass(model.engine(), active, 2 * beams);
     for (BeamSearch& search : active) {

@@ -16,8 +16,7 @@ bool ends_answer(const LanguageModel& model, const GenerationSettings& settings,
 // open one could still beat the worst of them, were its further tokens certain.
 std::vector<GenerationResult> search_beams(LanguageModel& model,
                                            std::span<const std::vector<int32_t>> prompts,
-                                           const GenerationSettings& settings,
-                                           const SharedPrefix& prefix, const StreamCallback& stream,
-                                           const DoneCallback& done);
+                                           const GenerationSettings& settings, PromptStarts& starts,
+                                           const StreamCallback& stream, const DoneCallback& done);
 
 }  // namespace gantry

@@ -4,74 +4,12 @@
 #include <cmath>
 
 #include "base/progress.h"
-#include "infer/prompt_prefix.h"
-#include "models/decoder_inference.h"
-#include "ops/log_sum_exp.h"
+#include "infer/trie_pass.h"
 
 namespace gantry {
 namespace {
 
 constexpr int64_t kPassTokens = 1536;
-
-// Plans the nodes of the trie behind one prompt and keeps which row of logits is which node.
-class CaseScorer {
- public:
-  CaseScorer(DecoderInference& engine, const AnswerTrie& trie) : engine_(engine), trie_(trie) {}
-
-  void plan(size_t case_number, Sequence prompt, std::span<const int32_t> rest) {
-    const Sequence sequence = engine_.fork(prompt);
-    opened_.push_back(sequence);
-    engine_.add(sequence, rest, Wanted::kLast);
-    rows_.push_back({case_number, AnswerTrie::kRoot});
-    branch(case_number, AnswerTrie::kRoot, sequence);
-  }
-
-  // Runs what is planned; log p(token | ...) of every edge is added to the answers beneath it.
-  void run(std::span<std::vector<double>> edge_log_probability) {
-    engine_.run([&](int64_t first, Matrix<const float> logits) {
-      for (int64_t r = 0; r < logits.rows; ++r) {
-        const auto [case_number, node] = rows_[static_cast<size_t>(first + r)];
-        const std::span row(logits.row(r), static_cast<size_t>(logits.cols));
-        const double log_sum = summarise_row(row).log_sum_exp;
-        const auto edges = trie_.children(node);
-        const auto at = static_cast<size_t>(edges.data() - trie_.children(0).data());
-        for (size_t e = 0; e < edges.size(); ++e) {
-          edge_log_probability[case_number][at + e] =
-              static_cast<double>(row[static_cast<size_t>(edges[e].token)]) - log_sum;
-        }
-      }
-    });
-    for (Sequence sequence : opened_) engine_.close(sequence);
-    opened_.clear();
-    rows_.clear();
-  }
-
- private:
-  struct Row {
-    size_t case_number;
-    int32_t node;
-  };
-
-  // `sequence` ends at `node`; the last child may go on in it.
-  void branch(size_t case_number, int32_t node, Sequence sequence) {
-    const auto edges = trie_.children(node);
-    int64_t left = std::count_if(edges.begin(), edges.end(),
-                                 [](const AnswerTrie::Edge& e) { return !e.is_answer(); });
-    for (const AnswerTrie::Edge& edge : edges) {
-      if (edge.is_answer()) continue;
-      Sequence child = sequence;
-      if (--left > 0) opened_.push_back(child = engine_.fork(sequence));
-      engine_.add(child, std::span(&edge.token, 1), Wanted::kLast);
-      rows_.push_back({case_number, edge.target});
-      branch(case_number, edge.target, child);
-    }
-  }
-
-  DecoderInference& engine_;
-  const AnswerTrie& trie_;
-  std::vector<Sequence> opened_;
-  std::vector<Row> rows_;
-};
 
 void sum_along(const AnswerTrie& trie, int32_t node, double so_far,
                std::span<const double> edge_log_probability, std::vector<double>& answers) {
@@ -115,17 +53,24 @@ std::vector<ClosedSetScores> score_closed_set(LanguageModel& model,
   check_prompts(model, prompts, answers.longest());
   EngineGuard guard(model);
   DecoderInference& engine = model.engine();
-  const SharedPrefix prefix = share_prefix(model, prompts);
+  PromptStarts starts(model, prompts);
   const int64_t pass_tokens = settings.pass_tokens > 0 ? settings.pass_tokens : kPassTokens;
-  CaseScorer scorer(engine, answers);
+  TriePass pass(engine, answers, starts);
   std::vector<std::vector<double>> edges(prompts.size());
+  const auto keep_edges = [&](size_t prompt, int32_t node, const std::vector<double>& values) {
+    const auto at = answers.children(node).data() - answers.children(AnswerTrie::kRoot).data();
+    std::copy(values.begin(), values.end(), edges[prompt].begin() + at);
+  };
+  const auto keep_prompt = [&](size_t prompt, Sequence sequence) {
+    starts.keep(prompt, sequence);
+    engine.close(sequence);
+  };
   size_t first = 0;
   for (size_t i = 0; i < prompts.size(); ++i) {
     edges[i].resize(answers.edges());
-    scorer.plan(i, prefix.sequence,
-                std::span(prompts[i]).subspan(static_cast<size_t>(prefix.length)));
+    pass.plan(i, nullptr);
     if (engine.planned_rows() < pass_tokens && i + 1 < prompts.size()) continue;
-    scorer.run(edges);
+    pass.run(keep_edges, keep_prompt);
     for (; first <= i; ++first) {
       ClosedSetScores& result = results[first];
       result.log_probability.resize(answers.size());

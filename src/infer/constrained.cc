@@ -4,24 +4,27 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "infer/prompt_prefix.h"
-#include "models/decoder_inference.h"
+#include "infer/trie_pass.h"
 #include "ops/log_sum_exp.h"
 
 namespace gantry {
 namespace {
 
-constexpr int64_t kBatch = 24;  // prompts decoded at once: some 100 to 200 rows a pass
+constexpr size_t kBatch = 32;          // prompts searched at once: some 100 to 250 rows a pass
+constexpr int64_t kPassTokens = 1024;  // of prompts and the answers scored behind them
 
 // A prefix of answers that is followed. Tokens that nothing else can follow are taken together.
 struct Beam {
-  Sequence sequence = -1;
+  Sequence sequence = -1;      // -1: only the prompt's own, its path is not in it
   double log_probability = 0;  // of the tokens up to `node`, after run()
   int32_t node = AnswerTrie::kRoot;
-  std::vector<int32_t> tokens;  // planned in the coming pass
+  std::vector<int32_t> path;    // its tokens behind the prompt
+  std::vector<int32_t> tokens;  // the last of them, computed in the coming pass
   std::vector<double> next;     // log p of each edge of `node`
   int64_t first_row = 0;
 };
@@ -31,45 +34,45 @@ struct Finished {
   double log_probability;
 };
 
+// The search for one prompt. Nodes that were computed with the prompt are known: beams pass through
+// them without a row of their own.
 class Ranker {
  public:
   Ranker(DecoderInference& engine, const AnswerTrie& trie, const RankSettings& settings)
       : engine_(engine), trie_(trie), settings_(settings) {}
 
-  // Starts with the prompt's own rest, behind the shared beginning.
-  void start(Sequence prefix, std::span<const int32_t> rest) {
-    Beam beam;
-    beam.sequence = engine_.fork(prefix);
-    beam.tokens.assign(rest.begin(), rest.end());
-    beam.first_row = engine_.add(beam.sequence, rest, Wanted::kLast);
-    beams_.push_back(std::move(beam));
-    started_ = false;
+  // The edges of a node, from the prompt's own pass.
+  void know(int32_t node, std::vector<double> edges) { known_[node] = std::move(edges); }
+  // Once the root is known. The sequence ends with the prompt and is closed when the search ends.
+  void start(Sequence prompt) {
+    prompt_ = prompt;
+    beams_.push_back({.next = known_.at(AnswerTrie::kRoot)});
+    advance();
   }
+  // log p of an answer all of whose nodes are known.
+  double log_probability(int32_t answer) const;
+
   bool done() const { return beams_.empty(); }
   std::vector<Beam>& beams() { return beams_; }
-
-  // A prompt gives the row of its last token only, a beam one for each token.
-  size_t rows_of(const Beam& beam) const { return started_ ? beam.tokens.size() : 1; }
 
   // Row `within` of a beam's rows: the last gives the edges, the others the tokens that
   // were taken together.
   void take_row(Beam& beam, int64_t within, std::span<const float> logits) const {
-    const double log_sum = summarise_row(logits).log_sum_exp;
-    const auto of = [&](int32_t token) {
-      return static_cast<double>(logits[static_cast<size_t>(token)]) - log_sum;
-    };
-    if (started_ && within + 1 < static_cast<int64_t>(beam.tokens.size())) {
-      beam.log_probability += of(beam.tokens[static_cast<size_t>(within) + 1]);
+    if (within + 1 < static_cast<int64_t>(beam.tokens.size())) {
+      const int32_t token = beam.tokens[static_cast<size_t>(within) + 1];
+      beam.log_probability += static_cast<double>(logits[static_cast<size_t>(token)]) -
+                              summarise_row(logits).log_sum_exp;
       return;
     }
-    beam.next.clear();
-    for (const AnswerTrie::Edge& edge : trie_.children(beam.node)) {
-      beam.next.push_back(of(edge.token));
-    }
+    edge_log_probabilities(trie_, beam.node, logits, beam.next);
   }
 
-  // Follows the best prefixes one step on and plans their rows.
-  void advance();
+  // Follows the best prefixes on until one of them needs rows, and plans those.
+  void advance() {
+    while (!beams_.empty() && !step()) {
+    }
+    if (beams_.empty()) engine_.close(prompt_);
+  }
   ScoredAnswers result() const;
 
  private:
@@ -78,17 +81,35 @@ class Ranker {
     size_t beam;
     const AnswerTrie::Edge* edge;
   };
+  bool step();  // whether rows were planned
+  void follow(const Candidate& candidate, std::vector<Beam>& next);
+  bool plan();
+  std::vector<Candidate> take_edges();
   void drop(double log_probability) { dropped_.push_back(log_probability); }
   double worst_of_top() const;
 
   DecoderInference& engine_;
   const AnswerTrie& trie_;
   const RankSettings& settings_;
+  Sequence prompt_ = -1;
+  std::unordered_map<int32_t, std::vector<double>> known_;
   std::vector<Beam> beams_;
   std::vector<Finished> finished_;
   std::vector<double> dropped_;
-  bool started_ = false;
 };
+
+double Ranker::log_probability(int32_t answer) const {
+  double sum = 0;
+  int32_t node = AnswerTrie::kRoot;
+  const auto take = [&](int32_t token) {
+    const AnswerTrie::Edge* edge = trie_.child(node, token);
+    sum += known_.at(node)[static_cast<size_t>(edge - trie_.children(node).data())];
+    return edge->target;
+  };
+  for (int32_t token : trie_.tokens(static_cast<size_t>(answer))) node = take(token);
+  take(trie_.end_id());
+  return sum;
+}
 
 // What an answer must beat to be among those returned.
 double Ranker::worst_of_top() const {
@@ -100,7 +121,8 @@ double Ranker::worst_of_top() const {
   return values[settings_.top - 1];
 }
 
-void Ranker::advance() {
+// Of the beams' edges those that end an answer are finished, the others may be followed.
+std::vector<Ranker::Candidate> Ranker::take_edges() {
   std::vector<Candidate> candidates;
   for (size_t b = 0; b < beams_.size(); ++b) {
     const auto edges = trie_.children(beams_[b].node);
@@ -117,6 +139,56 @@ void Ranker::advance() {
   std::stable_sort(candidates.begin(), candidates.end(), [](const auto& x, const auto& y) {
     return x.log_probability > y.log_probability;
   });
+  return candidates;
+}
+
+// The beam of an edge, and of the only way on from there. What is known is taken, the rest becomes
+// tokens of the coming pass; along an only way either all nodes are known or none.
+void Ranker::follow(const Candidate& candidate, std::vector<Beam>& next) {
+  const Beam& from = beams_[candidate.beam];
+  Beam beam;
+  beam.log_probability = candidate.log_probability;
+  beam.path = from.path;
+  const AnswerTrie::Edge* edge = candidate.edge;
+  for (;;) {
+    beam.node = edge->target;
+    beam.path.push_back(edge->token);
+    const auto known = known_.find(beam.node);
+    if (known == known_.end()) {
+      beam.tokens.push_back(edge->token);
+    } else {
+      beam.next = known->second;
+    }
+    const auto edges = trie_.children(beam.node);
+    if (edges.size() != 1 || edges[0].is_answer()) break;
+    if (known != known_.end()) beam.log_probability += known->second[0];
+    edge = &edges[0];
+  }
+  if (!beam.tokens.empty())
+    beam.sequence = engine_.fork(from.sequence >= 0 ? from.sequence : prompt_);
+  next.push_back(std::move(beam));
+}
+
+bool Ranker::plan() {
+  bool planned = false;
+  for (Beam& beam : beams_) {
+    if (beam.tokens.empty()) continue;
+    // Behind the prompt alone, the path is still to be computed.
+    const auto before = static_cast<int64_t>(beam.path.size() - beam.tokens.size());
+    const int64_t there = engine_.length(beam.sequence) - engine_.length(prompt_);
+    const std::span<const int32_t> path(beam.path);
+    if (there < before)
+      engine_.add(beam.sequence,
+                  path.subspan(static_cast<size_t>(there), static_cast<size_t>(before - there)),
+                  Wanted::kNone);
+    beam.first_row = engine_.add(beam.sequence, beam.tokens, Wanted::kAll);
+    planned = true;
+  }
+  return planned;
+}
+
+bool Ranker::step() {
+  const std::vector<Candidate> candidates = take_edges();
   const auto width = static_cast<size_t>(settings_.beams);
   const bool whole_list = width >= trie_.size();
   const double bar = whole_list ? -std::numeric_limits<double>::infinity() : worst_of_top();
@@ -127,24 +199,11 @@ void Ranker::advance() {
   for (size_t i = kept; i < candidates.size(); ++i) drop(candidates[i].log_probability);
 
   std::vector<Beam> next;
-  for (size_t i = 0; i < kept; ++i) {
-    const Candidate& c = candidates[i];
-    Beam beam;
-    beam.sequence = engine_.fork(beams_[c.beam].sequence);
-    beam.log_probability = c.log_probability;
-    beam.node = c.edge->target;
-    beam.tokens = {c.edge->token};
-    for (auto edges = trie_.children(beam.node); edges.size() == 1 && !edges[0].is_answer();
-         edges = trie_.children(beam.node)) {
-      beam.tokens.push_back(edges[0].token);
-      beam.node = edges[0].target;
-    }
-    next.push_back(std::move(beam));
-  }
-  for (Beam& beam : beams_) engine_.close(beam.sequence);
+  for (size_t i = 0; i < kept; ++i) follow(candidates[i], next);
+  for (Beam& beam : beams_)
+    if (beam.sequence >= 0) engine_.close(beam.sequence);
   beams_ = std::move(next);
-  for (Beam& beam : beams_) beam.first_row = engine_.add(beam.sequence, beam.tokens, Wanted::kAll);
-  started_ = true;
+  return plan();
 }
 
 ScoredAnswers Ranker::result() const {
@@ -179,7 +238,7 @@ void run_pass(DecoderInference& engine, std::vector<Ranker>& rankers) {
   for (Ranker& ranker : rankers) {
     for (Beam& beam : ranker.beams()) {
       const auto first = static_cast<size_t>(beam.first_row);
-      const size_t rows = ranker.rows_of(beam);
+      const size_t rows = beam.tokens.size();
       if (places.size() < first + rows) places.resize(first + rows);
       for (size_t i = 0; i < rows; ++i)
         places[first + i] = {&ranker, &beam, static_cast<int64_t>(i)};
@@ -192,6 +251,41 @@ void run_pass(DecoderInference& engine, std::vector<Ranker>& rankers) {
                              std::span(logits.row(r), static_cast<size_t>(logits.cols)));
     }
   });
+}
+
+// Nodes on the way to these answers.
+std::unordered_set<int32_t> nodes_of(const AnswerTrie& trie, std::span<const int32_t> answers) {
+  std::unordered_set<int32_t> nodes;
+  for (int32_t answer : answers) {
+    int32_t node = AnswerTrie::kRoot;
+    for (int32_t token : trie.tokens(static_cast<size_t>(answer)))
+      nodes.insert(node = trie.child(node, token)->target);
+  }
+  return nodes;
+}
+
+// Prompts [first, last): computed, with the answers of settings.also behind each.
+void compute_prompts(LanguageModel& model, const AnswerTrie& trie, const RankSettings& settings,
+                     PromptStarts& starts, size_t first, size_t last,
+                     std::vector<Ranker>& rankers) {
+  DecoderInference& engine = model.engine();
+  TriePass pass(engine, trie, starts);
+  std::vector<Sequence> sequences(last - first);
+  for (size_t i = first; i < last; ++i) {
+    const auto nodes =
+        nodes_of(trie, settings.also.empty() ? std::vector<int32_t>() : settings.also[i]);
+    pass.plan(i, &nodes);
+    if (engine.planned_rows() < kPassTokens && i + 1 < last) continue;
+    pass.run(
+        [&](size_t prompt, int32_t node, std::vector<double> edges) {
+          rankers[prompt - first].know(node, std::move(edges));
+        },
+        [&](size_t prompt, Sequence sequence) {
+          starts.keep(prompt, sequence);
+          sequences[prompt - first] = sequence;
+        });
+  }
+  for (size_t i = 0; i < rankers.size(); ++i) rankers[i].start(sequences[i]);
 }
 
 }  // namespace
@@ -207,26 +301,28 @@ std::vector<ScoredAnswers> rank_answers(LanguageModel& model,
   std::vector<ScoredAnswers> results(prompts.size());
   if (prompts.empty()) return results;
   check_prompts(model, prompts, answers.longest());
+  GANTRY_CHECK(settings.also.empty() || settings.also.size() == prompts.size());
   EngineGuard guard(model);
   DecoderInference& engine = model.engine();
-  const SharedPrefix prefix = share_prefix(model, prompts);
-  const auto batch = static_cast<size_t>(settings.batch > 0 ? settings.batch : kBatch);
+  PromptStarts starts(model, prompts);
+  const size_t batch = settings.batch > 0 ? static_cast<size_t>(settings.batch) : kBatch;
   for (size_t first = 0; first < prompts.size(); first += batch) {
     const size_t last = std::min(prompts.size(), first + batch);
     std::vector<Ranker> rankers;
-    rankers.reserve(last - first);
-    for (size_t i = first; i < last; ++i) {
-      rankers.emplace_back(engine, answers, settings);
-      rankers.back().start(prefix.sequence,
-                           std::span(prompts[i]).subspan(static_cast<size_t>(prefix.length)));
-    }
+    for (size_t i = first; i < last; ++i) rankers.emplace_back(engine, answers, settings);
+    compute_prompts(model, answers, settings, starts, first, last, rankers);
     while (engine.planned_rows() > 0) {
       run_pass(engine, rankers);
       for (Ranker& ranker : rankers) {
         if (!ranker.done()) ranker.advance();
       }
     }
-    for (size_t i = first; i < last; ++i) results[i] = rankers[i - first].result();
+    for (size_t i = first; i < last; ++i) {
+      results[i] = rankers[i - first].result();
+      if (settings.also.empty()) continue;
+      for (int32_t answer : settings.also[i])
+        results[i].also.push_back(rankers[i - first].log_probability(answer));
+    }
     if (settings.progress) settings.progress(last);
     throw_if_interrupted("The cases so far are not kept.");
   }

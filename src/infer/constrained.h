@@ -31,14 +31,18 @@ struct ScoredAnswer {
 
 struct ScoredAnswers {
   std::vector<ScoredAnswer> answers;  // best first, at most settings.top
-  double dropped = 0;  // upper bound of the list's probability mass on answers not followed
-  bool exact = false;  // nothing was dropped
+  double dropped = 0;        // upper bound of the list's probability mass on answers not followed
+  bool exact = false;        // nothing was dropped
+  std::vector<double> also;  // log-probabilities of settings.also's answers for this prompt
 };
 
 struct RankSettings {
   int beams = 8;      // prefixes kept at each length
   size_t top = 5;     // answers returned
   int64_t batch = 0;  // prompts decoded at once; 0: chosen
+  // [prompts] or empty: answers of the trie that are scored whatever the search finds, exactly.
+  // They are branches of one pass behind the prompt, of which the search makes use.
+  std::span<const std::vector<int32_t>> also;
   std::function<void(size_t done)> progress;
 };
 

@@ -16,7 +16,7 @@
 namespace gantry {
 namespace {
 
-constexpr size_t kBatch = 32;
+constexpr size_t kBatch = 64;
 
 // A prompt that is being answered.
 class Answering {
@@ -90,8 +90,7 @@ void check_settings(const GenerationSettings& s) {
 std::vector<GenerationResult> one_path_each(LanguageModel& model,
                                             std::span<const std::vector<int32_t>> prompts,
                                             const GenerationSettings& settings,
-                                            const SharedPrefix& prefix,
-                                            const StreamCallback& stream,
+                                            PromptStarts& starts, const StreamCallback& stream,
                                             const DoneCallback& done) {
   DecoderInference& engine = model.engine();
   std::vector<GenerationResult> results(prompts.size());
@@ -103,10 +102,8 @@ std::vector<GenerationResult> one_path_each(LanguageModel& model,
       engine.add(a.sequence(), std::span(&a.result().ids.back(), 1), Wanted::kLast);
     }
     for (; next < prompts.size() && active.size() < batch; ++next) {
-      active.emplace_back(next, engine.fork(prefix.sequence), model, settings);
-      engine.add(active.back().sequence(),
-                 std::span(prompts[next]).subspan(static_cast<size_t>(prefix.length)),
-                 Wanted::kLast);
+      active.emplace_back(next, starts.begin(next), model, settings);
+      engine.add(active.back().sequence(), starts.rest(next), Wanted::kLast);
     }
     std::vector<bool> goes_on(active.size());
     engine.run([&](int64_t first, Matrix<const float> logits) {
@@ -123,8 +120,9 @@ std::vector<GenerationResult> one_path_each(LanguageModel& model,
         rest.push_back(std::move(active[i]));
         continue;
       }
-      engine.close(active[i].sequence());
       const size_t prompt = active[i].prompt();
+      starts.keep(prompt, active[i].sequence());
+      engine.close(active[i].sequence());
       results[prompt] = active[i].result();
       if (done) done(prompt, results[prompt]);
     }
@@ -156,9 +154,9 @@ std::vector<GenerationResult> generate(LanguageModel& model,
   if (prompts.empty()) return {};
   check_prompts(model, prompts, 1);
   EngineGuard guard(model);
-  const SharedPrefix prefix = share_prefix(model, prompts);
-  if (settings.beams > 1) return search_beams(model, prompts, settings, prefix, stream, done);
-  return one_path_each(model, prompts, settings, prefix, stream, done);
+  PromptStarts starts(model, prompts);
+  if (settings.beams > 1) return search_beams(model, prompts, settings, starts, stream, done);
+  return one_path_each(model, prompts, settings, starts, stream, done);
 }
 
 }  // namespace gantry

@@ -29,7 +29,7 @@ struct GenerationSettings {
   uint64_t seed = 0;
   std::vector<int32_t> stop_ids;        // besides the model's end ids
   std::vector<std::string> stop_texts;  // the answer ends before the first of them
-  int64_t batch = 0;                    // sequences decoded at once; 0: chosen (32)
+  int64_t batch = 0;                    // sequences decoded at once; 0: chosen (64)
 };
 
 enum class StopReason { kEnd, kStopText, kMaxTokens, kContext, kInterrupted };

@@ -23,6 +23,9 @@ constexpr std::array kPrecisionNames = {"stored", "int8", "bf16", "fp32"};
 // What work of the usual kind keeps at once.
 constexpr int64_t kUsualTokens = 4096;
 
+// Of prompts kept for the next call: those of some 60 cases for a small model, of one for a large.
+constexpr int64_t kKeptTokens = 8192, kKeptBytes = int64_t{384} << 20;
+
 // Ends of a turn in the chat templates of the models this architecture has, beside eos.
 constexpr std::array kTurnEnds = {"<|im_end|>", "<|eot_id|>"};
 
@@ -47,6 +50,12 @@ DecoderInferenceOptions engine_options(const LanguageModelOptions& options) {
   return o;
 }
 
+// None where the cache is bounded.
+int64_t kept_tokens_of(const DecoderConfig& config, const LanguageModelOptions& options) {
+  if (options.cache_tokens > 0) return 0;
+  return std::min(kKeptTokens, kKeptBytes / cache_bytes_per_token(config));
+}
+
 MemoryNeed need_of(const DecoderFolder& base, const LanguageModelOptions& options) {
   const DecoderConfig& config = base.config();
   const auto bytes = DecoderInferenceWeights::bytes(base, form_of(options.precision));
@@ -60,9 +69,10 @@ MemoryNeed need_of(const DecoderFolder& base, const LanguageModelOptions& option
     if (!error) need.converted += static_cast<int64_t>(size);
   }
   need.cache_per_token = cache_bytes_per_token(config);
-  need.cache =
-      need.cache_per_token *
-      (options.cache_tokens > 0 ? options.cache_tokens : std::min(config.context, kUsualTokens));
+  need.cache = need.cache_per_token *
+               (options.cache_tokens > 0
+                    ? options.cache_tokens
+                    : std::min(config.context, kUsualTokens) + kept_tokens_of(config, options));
   need.work = pass_bytes(config, engine_options(options));
   return need;
 }
@@ -167,8 +177,7 @@ struct LanguageModel::Impl {
   std::optional<DecoderInferenceWeights> weights;
   std::unique_ptr<DecoderInference> engine;
   std::vector<int32_t> end_ids;
-  // What the prompts of the last call began with.
-  KeptPrefix prefix;
+  KeptPrompts kept;
 
   Impl(DecoderFolder folder, const LanguageModelOptions& o) : base(std::move(folder)), options(o) {}
 
@@ -230,7 +239,10 @@ const Tokenizer& LanguageModel::tokenizer() const { return *impl_->tokenizer; }
 int64_t LanguageModel::context() const { return impl_->info.config.context; }
 std::span<const int32_t> LanguageModel::end_ids() const { return impl_->end_ids; }
 DecoderInference& LanguageModel::engine() { return *impl_->engine; }
-KeptPrefix& LanguageModel::kept_prefix() { return impl_->prefix; }
+KeptPrompts& LanguageModel::kept() { return impl_->kept; }
+int64_t LanguageModel::kept_tokens() const {
+  return kept_tokens_of(impl_->info.config, impl_->options);
+}
 
 std::vector<int32_t> LanguageModel::prompt_ids(std::string_view text) const {
   const auto before = impl_->tokenizer->specials_before();

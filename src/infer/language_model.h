@@ -26,10 +26,15 @@ namespace gantry {
 
 class DecoderInference;  // models/decoder_inference.h
 
-// A beginning that prompts share, computed and kept for the next call.
-struct KeptPrefix {
-  int32_t sequence = -1;
-  std::vector<int32_t> ids;
+// What stays computed between calls: the beginning that the last call's prompts shared, and those
+// prompts themselves, as the next call often asks something else about the same texts.
+struct KeptPrompts {
+  struct Line {
+    int32_t sequence = -1;
+    std::vector<int32_t> ids;
+  };
+  Line shared;
+  std::vector<Line> prompts;
 };
 
 // How the matrices are held. kStored maps the file's own blocks; the others are converted at load.
@@ -59,8 +64,9 @@ struct MemoryNeed {
   int64_t mapped = 0;           // the file's pages: shared, and given back under pressure
   int64_t converted = 0;        // weights copied into another precision, and the adapter
   int64_t cache_per_token = 0;  // keys and values of one token
-  int64_t cache = 0;  // of cache_tokens, or of 4,096 positions (the context, if that is less)
-  int64_t work = 0;   // activations of one pass
+  // Of cache_tokens; or of 4,096 positions (the context, if that is less) and of kept prompts.
+  int64_t cache = 0;
+  int64_t work = 0;  // activations of one pass
   int64_t total() const { return mapped + converted + cache + work; }
   std::string table() const;  // for people, one line each
 };
@@ -108,9 +114,11 @@ class LanguageModel {
   // Logits [ids.size(), vocabulary] of a text on its own; for checks and small texts.
   std::vector<float> logits(std::span<const int32_t> ids);
 
-  // For the calls of infer/: the forward pass, and the prompt beginning it keeps between calls.
+  // For the calls of infer/: the forward pass, and what it keeps between calls: prompts of at most
+  // kept_tokens() positions together.
   DecoderInference& engine();
-  KeptPrefix& kept_prefix();
+  KeptPrompts& kept();
+  int64_t kept_tokens() const;
 
  private:
   struct Impl;

@@ -78,7 +78,7 @@ struct DecoderInference::Impl {
   PageShape shape;
   KvCache cache;
   RopeTable rope;
-  ProductRows input, low_input;
+  ProductRows input;
   Floats x, h, q, k, v, context, gate_up, hidden, low, logits, selected;
   Plan plan;
   int64_t computed = 0;
@@ -90,8 +90,7 @@ struct DecoderInference::Impl {
         shape(page_shape(c)),
         cache(shape, o.cache_tokens),
         rope(rope_table(c, first_rope_positions(c))),
-        input(o.pass_rows, std::max({c.hidden, c.q_cols(), c.mlp}), o.activations),
-        low_input(o.pass_rows, 1 << 16, ProductRows::kExact) {
+        input(o.pass_rows, std::max({c.hidden, c.q_cols(), c.mlp}), o.activations) {
     x.resize(o.pass_rows, c.hidden);
     h.resize(o.pass_rows, c.hidden);
     selected.resize(o.pass_rows, c.hidden);
@@ -123,14 +122,12 @@ struct DecoderInference::Impl {
     if (group.rank == 0) return;
     low.resize(rows.rows, group.rank);
     const Matrix<float> all = low.rows(rows.rows);
-    low_input.set(rows);
-    block_product(low_input, {{&group.a, all}});
+    group.a.forward<float, float>(rows, {}, {}, all);
     int64_t first = 0;
     for (size_t i = 0; i < group.matrices.size(); ++i) {
       const AdaptedMatrix& m = group.matrices[i];
       if (m.rank == 0) continue;
-      low_input.set(all.col_range(first, m.rank));
-      block_product(low_input, {{&m.b, y[i], true}});
+      m.b.forward<float, float>(all.col_range(first, m.rank), {}, y[i], y[i]);
       first += m.rank;
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -94,6 +95,10 @@ struct DecoderInferenceWeights::Impl {
   MatrixForm form;
   const PeftAdapter* adapter;
   std::vector<std::unique_ptr<uint8_t[]>> owned;
+  struct Free {
+    void operator()(uint8_t* p) const { std::free(p); }
+  };
+  std::vector<std::unique_ptr<uint8_t, Free>> packed_memory;
   BlockMatrix embedding, head;
   std::vector<float> final_norm;
   std::vector<DecoderBlockWeights> blocks;
@@ -117,11 +122,15 @@ struct DecoderInferenceWeights::Impl {
     return {type, m.out, m.in, to, row_bytes, 0};
   }
 
-  BlockMatrix floats(const std::vector<float>& values, int64_t rows, int64_t cols) {
-    const auto bytes = values.size() * sizeof(float);
-    owned.push_back(std::make_unique_for_overwrite<uint8_t[]>(bytes));
-    std::memcpy(owned.back().get(), values.data(), bytes);
-    return {BlockType::f32, rows, cols, owned.back().get(), cols * 4, 0};
+  FrozenLinear packed(const std::vector<float>& values, int64_t rows, int64_t cols) {
+    constexpr int64_t kLine = 64;
+    const int64_t bytes = FrozenLinear::storage_bytes(cols, rows, FrozenType::f32);
+    packed_memory.emplace_back(static_cast<uint8_t*>(
+        std::aligned_alloc(kLine, static_cast<size_t>((bytes + kLine - 1) / kLine * kLine))));
+    GANTRY_CHECK(packed_memory.back() != nullptr);
+    FrozenLinear matrix(cols, rows, FrozenType::f32, packed_memory.back().get());
+    matrix.pack(0, rows, values.data());
+    return matrix;
   }
 
   const LoraModule* adapted(const std::string& module) const {
@@ -143,20 +152,20 @@ struct DecoderInferenceWeights::Impl {
         std::vector<float> b = lora->b;
         const auto scale = static_cast<float>(adapter->scale_of(*lora));
         for (float& x : b) x *= scale;
-        m.b = floats(b, lora->out, lora->rank);
+        m.b = packed(b, lora->out, lora->rank);
         a.insert(a.end(), lora->a.begin(), lora->a.end());
         group.rank += lora->rank;
       }
       group.matrices.push_back(m);
     }
-    if (group.rank > 0) group.a = floats(a, group.rank, group.matrices.front().weight.in);
+    if (group.rank > 0) group.a = packed(a, group.rank, group.matrices.front().weight.in);
     return group;
   }
 };
 
 DecoderInferenceWeights::DecoderInferenceWeights(const DecoderFolder& base, MatrixForm form,
                                                  const PeftAdapter* adapter)
-    : impl_(new Impl{base, form, adapter, {}, {}, {}, {}, {}}) {
+    : impl_(new Impl{base, form, adapter, {}, {}, {}, {}, {}, {}}) {
   const DecoderConfig& config = base.config();
   impl_->embedding = impl_->matrix("model.embed_tokens.weight");
   impl_->head = config.tied ? impl_->embedding : impl_->matrix("lm_head.weight");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ops/block_product.h"
+#include "ops/frozen_linear.h"
 #include "weights/decoder_folder.h"
 
 namespace gantry {
@@ -16,18 +17,18 @@ namespace gantry {
 struct PeftAdapter;
 
 // A frozen matrix and what an adapter adds to it: y = x W^T + (x A^T) B^T, B with the adapter's
-// scale in it.
+// scale in it; A and B in float32, packed.
 struct AdaptedMatrix {
   BlockMatrix weight;
   int64_t rank = 0;  // 0: not adapted
-  BlockMatrix b;     // [out, rank]
+  FrozenLinear b;    // [out, rank]
 };
 
 // Matrices that read the same rows; their A lie one below the other.
 struct AdaptedGroup {
   std::vector<AdaptedMatrix> matrices;
   int64_t rank = 0;  // sum
-  BlockMatrix a;     // [sum of ranks, in]
+  FrozenLinear a;    // [sum of ranks, in]
 };
 
 struct DecoderBlockWeights {
