@@ -1,9 +1,5 @@
 #include "text/clauses.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
-#include "base/error.h"
 #include "base/strings.h"
 
 namespace gantry {
@@ -71,38 +67,11 @@ std::vector<std::string_view> clauses(std::string_view text) {
   return out;
 }
 
-struct FocusPattern::State {
-  pcre2_code* code = nullptr;
-  ~State() { pcre2_code_free(code); }
-};
-
-FocusPattern::FocusPattern(const std::string& pattern) : state_(std::make_unique<State>()) {
-  int error = 0;
-  PCRE2_SIZE at = 0;
-  state_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                               PCRE2_UTF | PCRE2_UCP, &error, &at, nullptr);
-  if (!state_->code) {
-    unsigned char message[256];
-    pcre2_get_error_message(error, message, sizeof message);
-    throw Error("E0361",
-                "focus.pattern: " + std::string(reinterpret_cast<const char*>(message)) +
-                    " at character " + std::to_string(at),
-                "Write the words with | between them; brackets and dots that stand for themselves "
-                "need a backslash.");
-  }
-  pcre2_jit_compile(state_->code,
-                    PCRE2_JIT_COMPLETE);  // only faster; without it the pattern runs all the same
-}
-FocusPattern::~FocusPattern() = default;
-FocusPattern::FocusPattern(FocusPattern&&) noexcept = default;
-
-bool FocusPattern::in(std::string_view clause) const {
-  auto* match = pcre2_match_data_create_from_pattern(state_->code, nullptr);
-  int found = pcre2_match(state_->code, reinterpret_cast<PCRE2_SPTR>(clause.data()), clause.size(),
-                          0, 0, match, nullptr);
-  pcre2_match_data_free(match);
-  return found >= 0;
-}
+FocusPattern::FocusPattern(const std::string& pattern)
+    : pattern_(Pattern::unicode(
+          pattern, "E0361", "focus.pattern",
+          "Write the words with | between them; brackets and dots that stand for themselves need a "
+          "backslash.")) {}
 
 std::string FocusPattern::joined(std::string_view text, bool with) const {
   std::string out;

@@ -3,10 +3,11 @@
 // about one of them is answered by the clauses that name it.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "text/pattern.h"
 
 namespace gantry {
 
@@ -18,18 +19,15 @@ class FocusPattern {
  public:
   // A PCRE2 pattern, for example "骨|椎|[LT]h? ?\\d". Error E0361 when it is none.
   explicit FocusPattern(const std::string& pattern);
-  ~FocusPattern();
-  FocusPattern(FocusPattern&&) noexcept;
 
-  bool in(std::string_view clause) const;  // thread-safe
+  bool in(std::string_view clause) const { return pattern_.accepts(clause); }  // thread-safe
   // The clauses of `text` that hold the pattern (or that do not), joined by line breaks.
   std::string clauses_with(std::string_view text) const { return joined(text, true); }
   std::string clauses_without(std::string_view text) const { return joined(text, false); }
 
  private:
   std::string joined(std::string_view text, bool with) const;
-  struct State;
-  std::unique_ptr<State> state_;
+  Pattern pattern_;
 };
 
 }  // namespace gantry

@@ -1,11 +1,7 @@
 #include "text/concepts.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <cstdlib>
-#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -16,16 +12,6 @@ namespace gantry {
 namespace {
 
 constexpr double kEqualWithin = 0.02;  // of the old number: measurement to measurement
-
-struct CodeFree {
-  void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-};
-
-struct Rule {
-  std::vector<std::string> signs;  // one, or three for larger, equal, smaller
-  std::unique_ptr<pcre2_code, CodeFree> pattern;
-  int old_group = 0, new_group = 0;
-};
 
 // A sign at its place in the clause.
 struct Hit {
@@ -44,94 +30,59 @@ std::vector<std::string> signs_of(std::string_view text) {
   return signs;
 }
 
-Rule rule_of(std::string_view line, const std::string& where) {
-  const auto refuse = [&](const std::string& why) {
-    throw Error("E0363", where + ": " + why,
-                "Write one sign (or three, to compare numbers), a tab and a pattern.");
-  };
-  const size_t tab = line.find('\t');
-  if (tab == std::string_view::npos) refuse("no tab");
-  Rule rule{.signs = signs_of(line.substr(0, tab)), .pattern = nullptr};
-  if (rule.signs.size() != 1 && rule.signs.size() != 3)
-    refuse(std::to_string(rule.signs.size()) + " signs");
-  const std::string_view pattern = line.substr(tab + 1);
-  int error = 0;
-  PCRE2_SIZE at = 0;
-  rule.pattern.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                   PCRE2_UTF | PCRE2_UCP, &error, &at, nullptr));
-  if (!rule.pattern) {
-    unsigned char message[256];
-    pcre2_get_error_message(error, message, sizeof message);
-    refuse("character " + std::to_string(at) + ": " + reinterpret_cast<const char*>(message));
-  }
-  pcre2_jit_compile(rule.pattern.get(), PCRE2_JIT_COMPLETE);  // only faster
-  if (rule.signs.size() == 3) {
-    const auto group = [&](const char* name) {
-      return pcre2_substring_number_from_name(rule.pattern.get(),
-                                              reinterpret_cast<PCRE2_SPTR>(name));
-    };
-    rule.old_group = group("old");
-    rule.new_group = group("new");
-    if (rule.old_group <= 0 || rule.new_group <= 0)
-      refuse("three signs, and no groups (?<old>...) and (?<new>...)");
-  }
-  return rule;
-}
-
-const std::string& compared(const Rule& rule, std::string_view clause, const size_t* range) {
-  const auto number = [&](int group) {
-    const size_t begin = range[2 * group], end = range[2 * group + 1];
-    return begin == PCRE2_UNSET
-               ? 0.0
-               : std::strtod(std::string(clause.substr(begin, end - begin)).c_str(), nullptr);
-  };
-  const double before = number(rule.old_group), now = number(rule.new_group);
-  if (now > before * (1 + kEqualWithin)) return rule.signs[0];
-  return rule.signs[now < before * (1 - kEqualWithin) ? 2 : 1];
-}
-
-void find(const Rule& rule, std::string_view clause, std::vector<Hit>& hits) {
-  std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
-      pcre2_match_data_create_from_pattern(rule.pattern.get(), nullptr), pcre2_match_data_free);
-  const auto subject = reinterpret_cast<PCRE2_SPTR>(clause.data());
-  for (size_t at = 0;
-       at <= clause.size() && pcre2_match(rule.pattern.get(), subject, clause.size(), at,
-                                          PCRE2_NOTEMPTY, match.get(), nullptr) > 0;) {
-    const size_t* range = pcre2_get_ovector_pointer(match.get());
-    const size_t begin = range[0], end = range[1];
-    at = std::max(end, at + 1);
-    if (std::any_of(hits.begin(), hits.end(),
-                    [&](const Hit& hit) { return begin < hit.end && hit.begin < end; }))
-      continue;
-    hits.push_back(
-        {begin, end, rule.signs.size() == 1 ? &rule.signs[0] : &compared(rule, clause, range)});
-  }
-}
-
 }  // namespace
-
-struct ConceptTable::State {
-  std::vector<Rule> rules;
-};
-
-ConceptTable::ConceptTable(std::unique_ptr<State> state) : state_(std::move(state)) {}
-ConceptTable::ConceptTable(ConceptTable&&) noexcept = default;
-ConceptTable::~ConceptTable() = default;
 
 ConceptTable ConceptTable::load(const std::filesystem::path& file) {
   return parse(read_file(file), file.filename());
 }
 
 ConceptTable ConceptTable::parse(std::string_view table, const std::string& name) {
-  auto state = std::make_unique<State>();
+  ConceptTable concepts;
   for (const NumberedLine& line : data_lines(table))
-    state->rules.push_back(rule_of(line.text, name + ", line " + std::to_string(line.number)));
-  return ConceptTable(std::move(state));
+    concepts.rules_.push_back(rule_of(line.text, name + ", line " + std::to_string(line.number)));
+  return concepts;
+}
+
+ConceptTable::Rule ConceptTable::rule_of(std::string_view line, const std::string& where) {
+  constexpr char kRemedy[] = "Write one sign (or three, to compare numbers), a tab and a pattern.";
+  const auto refuse = [&](const std::string& why) {
+    throw Error("E0363", where + ": " + why, kRemedy);
+  };
+  const size_t tab = line.find('\t');
+  if (tab == std::string_view::npos) refuse("no tab");
+  std::vector<std::string> signs = signs_of(line.substr(0, tab));
+  if (signs.size() != 1 && signs.size() != 3) refuse(std::to_string(signs.size()) + " signs");
+  Rule rule{std::move(signs), Pattern::unicode(line.substr(tab + 1), "E0363", where, kRemedy)};
+  if (rule.signs.size() == 3) {
+    rule.old_group = rule.pattern.group("old");
+    rule.new_group = rule.pattern.group("new");
+    if (rule.old_group == 0 || rule.new_group == 0)
+      refuse("three signs, and no groups (?<old>...) and (?<new>...)");
+  }
+  return rule;
+}
+
+const std::string& ConceptTable::compared(const Rule& rule, const Pattern::Match& match) {
+  const auto number = [&](size_t group) {
+    return std::strtod(std::string(match[group]).c_str(), nullptr);
+  };
+  const double before = number(rule.old_group), now = number(rule.new_group);
+  if (now > before * (1 + kEqualWithin)) return rule.signs[0];
+  return rule.signs[now < before * (1 - kEqualWithin) ? 2 : 1];
 }
 
 std::string ConceptTable::of_clause(std::string_view clause) const {
   std::vector<Hit> hits;
-  for (const Rule& rule : state_->rules) find(rule, clause, hits);
+  for (const Rule& rule : rules_) {
+    for (const Pattern::Match& match : rule.pattern.find_all(clause)) {
+      const bool taken = std::any_of(hits.begin(), hits.end(), [&](const Hit& hit) {
+        return match.begin < hit.end && hit.begin < match.end;
+      });
+      if (taken) continue;
+      hits.push_back({match.begin, match.end,
+                      rule.signs.size() == 1 ? &rule.signs[0] : &compared(rule, match)});
+    }
+  }
   std::sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return a.begin < b.begin; });
   std::string out;
   const std::string* last = nullptr;

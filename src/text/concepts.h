@@ -4,9 +4,11 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "text/pattern.h"
 
 namespace gantry {
 
@@ -17,8 +19,6 @@ class ConceptTable {
   // (?<old>...) and (?<new>...) hold; within 2 % counts as equal. Error E0363 with file and line.
   static ConceptTable load(const std::filesystem::path& file);
   static ConceptTable parse(std::string_view table, const std::string& name);
-  ConceptTable(ConceptTable&&) noexcept;
-  ~ConceptTable();
 
   // The signs of one clause in the order in which they stand, a run of one sign once; "" where it
   // holds none. Valid UTF-8; thread-safe.
@@ -27,9 +27,14 @@ class ConceptTable {
   std::string of_text(std::string_view text) const;
 
  private:
-  struct State;
-  explicit ConceptTable(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  struct Rule {
+    std::vector<std::string> signs;  // one, or three for larger, equal, smaller
+    Pattern pattern;
+    size_t old_group = 0, new_group = 0;
+  };
+  static Rule rule_of(std::string_view line, const std::string& where);
+  static const std::string& compared(const Rule& rule, const Pattern::Match& match);
+  std::vector<Rule> rules_;
 };
 
 }  // namespace gantry

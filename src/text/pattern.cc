@@ -26,22 +26,43 @@ struct ContextFree {
 struct Pattern::State {
   std::unique_ptr<pcre2_code, CodeFree> code;
   std::unique_ptr<pcre2_match_context, ContextFree> context;
+
+  std::unique_ptr<pcre2_match_data, MatchFree> match_data() const {
+    std::unique_ptr<pcre2_match_data, MatchFree> data(
+        pcre2_match_data_create_from_pattern(code.get(), nullptr));
+    if (!data) throw std::bad_alloc();
+    return data;
+  }
+  // The count of groups that took part, the whole one included; 0 or less where nothing is found.
+  int run(std::string_view text, size_t from, uint32_t options, pcre2_match_data* data) const {
+    return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                       options, data, context.get());
+  }
 };
 
 Pattern::Pattern(std::string_view pattern, const char* code, const std::string& where)
+    : Pattern(pattern, PCRE2_CASELESS, code, where, kMendIt) {}
+
+Pattern Pattern::unicode(std::string_view pattern, const char* code, const std::string& where,
+                         const char* remedy) {
+  // \C would let a match end within a character.
+  return {pattern, PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, code, where, remedy};
+}
+
+Pattern::Pattern(std::string_view pattern, uint32_t options, const char* code,
+                 const std::string& where, const char* remedy)
     : state_(std::make_unique<State>()) {
   int error = 0;
   PCRE2_SIZE at = 0;
-  // Bytes, not code points: a text with damaged UTF-8 must not escape the patterns.
   state_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                   PCRE2_CASELESS, &error, &at, nullptr));
+                                   options, &error, &at, nullptr));
   if (!state_->code) {
     unsigned char message[256];
     pcre2_get_error_message(error, message, sizeof message);
     throw Error(code,
                 where + ": the pattern '" + std::string(pattern) + "', character " +
                     std::to_string(at) + ": " + reinterpret_cast<const char*>(message),
-                "Mend the pattern.");
+                remedy);
   }
   pcre2_jit_compile(state_->code.get(), PCRE2_JIT_COMPLETE);  // only faster
   state_->context.reset(pcre2_match_context_create(nullptr));
@@ -53,17 +74,11 @@ Pattern::Pattern(Pattern&&) noexcept = default;
 Pattern& Pattern::operator=(Pattern&&) noexcept = default;
 Pattern::~Pattern() = default;
 
-std::optional<Pattern::Match> Pattern::find(std::string_view text, size_t from) const {
-  if (from > text.size()) return std::nullopt;
-  const std::unique_ptr<pcre2_match_data, MatchFree> data(
-      pcre2_match_data_create_from_pattern(state_->code.get(), nullptr));
-  if (!data) throw std::bad_alloc();
-  const int groups =
-      pcre2_match(state_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                  PCRE2_NOTEMPTY, data.get(), state_->context.get());
-  if (groups <= 0) return std::nullopt;
-  const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data.get());
-  Match match{range[0], range[1], {}};
+namespace {
+
+Pattern::Match match_of(std::string_view text, int groups, pcre2_match_data* data) {
+  const PCRE2_SIZE* range = pcre2_get_ovector_pointer(data);
+  Pattern::Match match{range[0], range[1], {}};
   for (int g = 1; g < groups; ++g) {
     const bool took_part = range[2 * g] != PCRE2_UNSET;
     match.groups.push_back(took_part ? text.substr(range[2 * g], range[2 * g + 1] - range[2 * g])
@@ -72,13 +87,37 @@ std::optional<Pattern::Match> Pattern::find(std::string_view text, size_t from) 
   return match;
 }
 
+}  // namespace
+
+std::optional<Pattern::Match> Pattern::find(std::string_view text, size_t from) const {
+  if (from > text.size()) return std::nullopt;
+  const auto data = state_->match_data();
+  const int groups = state_->run(text, from, PCRE2_NOTEMPTY, data.get());
+  if (groups <= 0) return std::nullopt;
+  return match_of(text, groups, data.get());
+}
+
 std::vector<Pattern::Match> Pattern::find_all(std::string_view text) const {
   std::vector<Match> all;
-  for (size_t at = 0; auto match = find(text, at);) {
-    at = match->end;
-    all.push_back(std::move(*match));
+  const auto data = state_->match_data();
+  uint32_t options = PCRE2_NOTEMPTY;
+  for (size_t at = 0; at <= text.size(); at = all.back().end) {
+    const int groups = state_->run(text, at, options, data.get());
+    if (groups <= 0) break;
+    all.push_back(match_of(text, groups, data.get()));
+    options |= PCRE2_NO_UTF_CHECK;  // the first match has looked through the text
   }
   return all;
+}
+
+bool Pattern::accepts(std::string_view text) const {
+  return state_->run(text, 0, 0, state_->match_data().get()) > 0;
+}
+
+size_t Pattern::group(const char* name) const {
+  const int number =
+      pcre2_substring_number_from_name(state_->code.get(), reinterpret_cast<PCRE2_SPTR>(name));
+  return number > 0 ? static_cast<size_t>(number) : 0;
 }
 
 }  // namespace gantry

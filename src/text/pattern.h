@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,20 +21,32 @@ class Pattern {
     }
   };
 
-  // Case is ignored. An Error with `code` and `where` for a pattern that does not compile.
+  // Case is ignored, and a text is bytes: what is not UTF-8 is matched byte by byte as ASCII
+  // patterns are. An Error with `code` and `where` for a pattern that does not compile.
   Pattern(std::string_view pattern, const char* code, const std::string& where);
+  // Case counts, and a text is code points with their Unicode properties; in a text that is not
+  // UTF-8 nothing is found. The Error says `remedy`.
+  static Pattern unicode(std::string_view pattern, const char* code, const std::string& where,
+                         const char* remedy = kMendIt);
   Pattern(Pattern&&) noexcept;
   Pattern& operator=(Pattern&&) noexcept;
   ~Pattern();
 
-  // The first match at or behind byte `from`. `text` is any bytes: what is not UTF-8 is matched
-  // byte by byte as ASCII patterns are. A pattern that needs too many steps finds nothing.
+  // The first match at or behind byte `from`; none is empty. A pattern that needs too many steps
+  // finds nothing.
   std::optional<Match> find(std::string_view text, size_t from = 0) const;  // thread-safe
   std::vector<Match> find_all(std::string_view text) const;  // left to right and apart
   bool in(std::string_view text) const { return find(text).has_value(); }
+  // Whether it matches at all: a pattern that only looks ahead matches an empty piece.
+  bool accepts(std::string_view text) const;
+  // Number of the group (?<name>...); 0 when there is none.
+  size_t group(const char* name) const;
 
  private:
+  static constexpr char kMendIt[] = "Mend the pattern.";
   struct State;
+  Pattern(std::string_view pattern, uint32_t options, const char* code, const std::string& where,
+          const char* remedy);
   std::unique_ptr<State> state_;
 };
 

@@ -4,27 +4,30 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "text/pattern.h"
 
 namespace gantry {
 
 class Wording {
  public:
-  // Lines "PATTERN<tab>REPLACEMENT" (PCRE2), applied in order; "#" begins a remark. Error E0362
-  // with file and line.
+  // Lines "PATTERN<tab>REPLACEMENT" (PCRE2), applied in order; "#" begins a remark; \1 to \9 in a
+  // replacement are the pattern's groups. Error E0362 with file and line.
   static Wording load(const std::filesystem::path& file);
   static Wording parse(std::string_view table, const std::string& name);
-  Wording(Wording&&) noexcept;
-  ~Wording();
 
   std::string fold(std::string_view text) const;  // valid UTF-8; thread-safe
 
  private:
-  struct State;
-  explicit Wording(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  struct Rule {
+    Pattern pattern;
+    std::string replacement;
+  };
+  static Rule rule_of(std::string_view line, const std::string& where);
+  std::vector<Rule> rules_;
 };
 
 }  // namespace gantry
