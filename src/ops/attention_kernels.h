@@ -195,6 +195,27 @@ GANTRY_INLINE void pack_keys(const T* x, int64_t ld, int64_t length, int64_t key
   }
 }
 
+// Context rows of `live` queries: probabilities still to be scaled by `inverse`, times the values.
+template <typename T>
+GANTRY_INLINE void weigh_values(const float* scores, int64_t stride, KeyRange range,
+                                const float* v_panels, int64_t keys, int64_t d, int64_t live,
+                                const float* inverse, T* to, int64_t ld) {
+  for (int64_t column = 0; column < d; column += kNr) {
+    Tile<kMr> tile;
+    tile.clear();
+    tile.template run_by_rows<false>(scores + range.first / kChunk * stride, stride,
+                                     v_panels + column * keys + range.first * kNr,
+                                     (range.last - range.first) / kChunk);
+    alignas(64) float out[kMr * kNr];
+    tile.store(out, kNr);
+    for (int64_t r = 0; r < live; ++r) {
+      for_lanes(std::min<int64_t>(kNr, d - column), [&](int64_t c, auto lanes) {
+        lanes.store(to + r * ld + column + c, load(out + r * kNr + c) * set1(inverse[r]));
+      });
+    }
+  }
+}
+
 template <typename T>
 void attention_forward_task(const AttentionForwardCall<T>& call, int64_t row_begin, int64_t row_end,
                             int64_t key_head) {
@@ -230,21 +251,8 @@ void attention_forward_task(const AttentionForwardCall<T>& call, int64_t row_beg
           call.lse[head * call.qkv.rows + row_begin + q + r + i] = m.top[i] + std::log(m.sum[i]);
         }
       }
-      for (int64_t column = 0; column < d; column += kNr) {
-        Tile<kMr> tile;
-        tile.clear();
-        tile.template run_by_rows<false>(scores + range.first / kChunk * stride, stride,
-                                         v_panels + column * keys + range.first * kNr,
-                                         (range.last - range.first) / kChunk);
-        alignas(64) float out[kMr * kNr];
-        tile.store(out, kNr);
-        for (int64_t r = 0; r < live; ++r) {
-          T* to = call.ctx.row(row_begin + q + r) + head * d + column;
-          for_lanes(std::min<int64_t>(kNr, d - column), [&](int64_t c, auto lanes) {
-            lanes.store(to + c, load(out + r * kNr + c) * set1(inverse[r]));
-          });
-        }
-      }
+      weigh_values(scores, stride, range, v_panels, keys, d, live, inverse,
+                   call.ctx.row(row_begin + q) + head * d, call.ctx.ld);
     }
   }
 }

@@ -126,21 +126,8 @@ void segment_forward_task(const SegmentForwardCall<T>& call, int64_t group, int6
             call.lse[head * call.q.rows + at.query + q + r + i] = m.top[i] + std::log(m.sum[i]);
           }
         }
-        for (int64_t column = 0; column < d; column += kNr) {
-          Tile<kMr> tile;
-          tile.clear();
-          tile.template run_by_rows<false>(scores + range.first / kChunk * stride, stride,
-                                           v_panels + column * keys + range.first * kNr,
-                                           (range.last - range.first) / kChunk);
-          alignas(64) float out[kMr * kNr];
-          tile.store(out, kNr);
-          for (int64_t r = 0; r < live; ++r) {
-            T* to = call.ctx.row(at.query + q + r) + head * d + column;
-            for_lanes(std::min<int64_t>(kNr, d - column), [&](int64_t c, auto lanes) {
-              lanes.store(to + c, load(out + r * kNr + c) * set1(inverse[r]));
-            });
-          }
-        }
+        weigh_values(scores, stride, range, v_panels, keys, d, live, inverse,
+                     call.ctx.row(at.query + q) + head * d, call.ctx.ld);
       }
     }
   }
