@@ -25,7 +25,7 @@ window.addEventListener('load', () => setTimeout(() => {
     const data = JSON.parse($('failure-data').textContent), all = data.failures.length;
     out.failures = all; out.cards = cards();
     const kind = $('f-kind'); kind.selectedIndex = kind.options.length - 1; fire(kind, 'change');
-    const [t, a] = kind.value.split('>').map(Number), wanted = data.failures.filter(f => f.truth === t && f.answer === a).length;
+    const wanted = data.failures.filter(f => kind.value === (f.question === 'group' ? f.truth + '>' + f.answer : f.question)).length;
     out.filter = cards() === Math.min(20, wanted) && parseInt($('f-shown').textContent) === wanted;
     kind.value = ''; fire(kind, 'change');
     $('f-words').value = data.failures[all - 1].id; fire($('f-words'), 'input');

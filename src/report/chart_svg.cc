@@ -130,6 +130,10 @@ Drawing bars(const Chart& c) {
       plot += ", " + block + " using ($1+" + shift + ":2:3:4:2:(" + exact(width * 0.3) +
               ") with candlesticks whiskerbars 1 fs empty lw 1.2 lc rgb '#333344' notitle";
   }
+  // A bar stands on 0, whatever the range of its values.
+  const bool below_zero = std::any_of(c.series.begin(), c.series.end(), [](const ChartSeries& s) {
+    return std::any_of(s.y.begin(), s.y.end(), [](double y) { return y < 0; });
+  });
   const double across = width_of(c);
   const auto count = static_cast<double>(c.categories.size());
   const LabelsBelow names = labels_below(c.categories, (across - kLeft) / std::max(1.0, count));
@@ -139,6 +143,7 @@ Drawing bars(const Chart& c) {
   std::string room = "set tmargin at screen " + exact(1 - kTop / height) +
                      "\nset bmargin at screen " + exact(bottom / height) + "\n" + "set ylabel " +
                      gnuplot_quoted(c.y_label.en) + "\n";
+  if (!c.fixed_y && !below_zero) room += "set yrange [0:*]\n";
   if (axis > 0)
     room += "set label " + gnuplot_quoted(c.x_label.en) + " at graph 0.5, screen " +
             exact((key.height + 0.6 * axis) / height) + " center\n";
@@ -165,7 +170,7 @@ std::string stacked(const Chart& c) {
                exact(row - 0.34) + " to " + exact(from + share) + "," + exact(row + 0.34) +
                " fc rgb " + colour(c.series[i], i) + " fs solid 0.8 border rgb '#ffffff' front\n";
       const std::string text = k < c.series[i].texts.size() ? c.series[i].texts[k] : "";
-      if (share > 0.05 && !text.empty())
+      if (share * 0.75 * width_of(c) > text_width(text, 11) + 4 && !text.empty())
         boxes += "set label " + gnuplot_quoted(text) + " at " + exact(from + share / 2) + "," +
                  exact(row) + " center front font ',11' tc rgb '#ffffff'\n";
       from += share;

@@ -146,5 +146,13 @@ TEST(Bars, NamesUnderTheAxisHaveRoomAboveTheKey) {
   EXPECT_LT(names, key);
 }
 
+TEST(Bars, StandOnZero) {
+  if (!gnuplot_available()) GTEST_SKIP() << "gnuplot is not on this machine";
+  Chart c{.name = "bars", .kind = ChartKind::kBars, .caption = "b", .y_label = "error rate"};
+  c.categories = {"a", "b"};
+  c.series = {{.y = {0.61, 0.62}, .lower = {0.6, 0.6}, .upper = {0.7, 0.7}}};
+  EXPECT_NE(chart_svg(c).find("> 0<"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace gantry

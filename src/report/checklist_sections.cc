@@ -116,38 +116,6 @@ ReportSection model_card_section(const TestReport& r) {
   return s;
 }
 
-ReportSection answering_section(const TestReport& r) {
-  ReportSection s{
-      .name = "answering",
-      .title = {"How an answer is made, and how often it was tried", "解答の作り方と試行回数"}};
-  if (r.looks <= 1) {
-    s.say(
-        {"The test set was opened once, for this test.", "テストセットを開いたのはこの1回です。"});
-  } else {
-    std::string earlier;
-    for (const auto& look : r.earlier_looks) earlier += (earlier.empty() ? "" : "; ") + look;
-    s.say({"This is look number " + std::to_string(r.looks) +
-               " at this test set. Figures of a later look can be too good, since choices may have "
-               "been made in the light of earlier ones. Earlier looks: " +
-               earlier + ".",
-           "このテストセットを開くのは" + std::to_string(r.looks) +
-               "回目です。過去の結果を見た選択により良く見えることがあります。過去: " + earlier},
-          ReportParagraph::Tone::kWarning);
-  }
-  if (r.repeats > 0)
-    s.say({"Answered " + std::to_string(r.repeats + 1) +
-               " times: " + with_commas(r.repeats_differing) + " of " +
-               with_commas(static_cast<int64_t>(r.cases.size())) + " answers differed.",
-           std::to_string(r.repeats + 1) + "回解答し、" +
-               with_commas(static_cast<int64_t>(r.cases.size())) + "件中" +
-               with_commas(r.repeats_differing) + "件が異なりました。"});
-  if (r.answering.empty()) return s;
-  ReportTable& t = s.table("answering", {"Input, prompt and decoding", "入力・プロンプト・復号"},
-                           {{"what", "項目"}, {"value", "値"}});
-  for (const auto& [key, value] : r.answering) t.rows.push_back({key, value});
-  return s;
-}
-
 ReportSection methods_section(const TestReport& r) {
   ReportSection s{.name = "methods", .title = {"How the figures were made", "数値の求め方"}};
   std::string text = "Intervals are 95 %. ";

@@ -96,10 +96,11 @@ void model_facts(const TestReport& r, Facts& f) {
                     " on their tuning cases";
     f["selection"] = "Epoch, restart, temperature and threshold were chosen on tuning cases alone.";
   }
-  if (r.repeats > 0)
-    f["repeats"] = "The test set was answered " + std::to_string(r.repeats + 1) +
-                   " times: " + with_commas(r.repeats_differing) + " of " +
-                   with_commas(static_cast<int64_t>(r.cases.size())) + " answers differed.";
+  for (const auto& one : r.repeated)
+    f["repeats"] += (f["repeats"].empty() ? "" : " ") + with_commas(one.cases) +
+                    " cases answered again " + std::to_string(one.times) + " times (" +
+                    one.question + ", " + one.how + "): the answer of " +
+                    with_commas(one.differing) + " differed at least once.";
   if (r.training_seconds > 0)
     f["compute"] = format_double(r.training_seconds, 0) + " s of training steps, peak memory " +
                    format_bytes(static_cast<double>(r.peak_memory_bytes)) + ", on this machine.";

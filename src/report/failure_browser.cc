@@ -28,34 +28,67 @@ Json pieces(const std::string& text, const std::vector<WeighedSpan>& spans) {
   return out;
 }
 
+Json neighbours_json(const std::vector<Neighbour>& neighbours) {
+  Json out = Json::array();
+  for (const auto& n : neighbours)
+    out.push_back({{"id", n.id},
+                   {"source", n.source},
+                   {"label", n.label >= 0 ? Json(n.label) : Json(n.answer)},
+                   {"similarity", std::round(n.similarity * 1000) / 1000},
+                   {"text", n.text}});
+  return out;
+}
+
+// Empty columns are left out.
+Json fields_json(const std::vector<std::pair<std::string, std::string>>& fields) {
+  Json out = Json::array();
+  for (const auto& [key, value] : fields)
+    if (!value.empty()) out.push_back({key, value});
+  return out;
+}
+
+double rounded(double probability) { return std::round(probability * 1e4) / 1e4; }
+
 Json failure(const TestReport& r, size_t index) {
   const TestedCase& c = r.cases[index];
-  Json out = {{"id", c.id},
-              {"source", c.source},
-              {"date", c.date},
-              {"truth", c.truth},
-              {"answer", c.predicted},
-              {"held", c.abstained},
-              {"text", pieces(c.model_text, c.weighed)}};
-  Json probability = Json::array();
-  for (double p : c.probability) probability.push_back(std::round(p * 1e4) / 1e4);
-  out["probability"] = std::move(probability);
+  Json out = {{"id", c.id},          {"source", c.source},
+              {"date", c.date},      {"question", "group"},
+              {"truth", c.truth},    {"answer", c.predicted},
+              {"held", c.abstained}, {"text", pieces(c.model_text, c.weighed)}};
+  out["others"] = Json::array();
+  for (size_t g = 0; g < c.probability.size(); ++g)
+    out["others"].push_back({r.labels.at(g), rounded(c.probability[g])});
+  out["sure"] =
+      c.probability.empty() ? 0 : rounded(c.probability.at(static_cast<size_t>(c.predicted)));
   if (c.original != c.model_text) out["whole"] = c.original;
-  Json fields = Json::array();
-  for (const auto& [key, value] : c.fields) fields.push_back({key, value});
-  out["fields"] = std::move(fields);
-  out["baselines"] = c.baseline_predicted;
+  out["fields"] = fields_json(c.fields);
+  out["arms"] = c.baseline_predicted;
   Json readers = Json::array();
   for (const auto& reader : r.readers)
     readers.push_back(index < reader.label.size() ? reader.label[index] : -1);
   out["readers"] = std::move(readers);
-  out["neighbours"] = Json::array();
-  for (const auto& n : c.neighbours)
-    out["neighbours"].push_back({{"id", n.id},
-                                 {"source", n.source},
-                                 {"label", n.label},
-                                 {"similarity", std::round(n.similarity * 1000) / 1000},
-                                 {"text", n.text}});
+  out["neighbours"] = neighbours_json(c.neighbours);
+  return out;
+}
+
+Json failure(const AnswerFailure& f) {
+  Json out = {{"id", f.id},
+              {"source", f.source},
+              {"date", f.date},
+              {"question", f.question},
+              {"truth", f.truth},
+              {"answer", f.answer},
+              {"held", f.held},
+              {"text", pieces(f.model_text, f.weighed)},
+              {"sure", rounded(f.confidence)}};
+  out["others"] = Json::array();
+  for (const auto& [answer, probability] : f.others)
+    out["others"].push_back({answer, rounded(probability)});
+  if (f.original != f.model_text) out["whole"] = f.original;
+  out["fields"] = fields_json(f.fields);
+  out["arms"] = f.other_arms;
+  out["readers"] = Json::array();
+  out["neighbours"] = neighbours_json(f.neighbours);
   return out;
 }
 
@@ -70,12 +103,14 @@ Json browser_data(const TestReport& r) {
   out["labels"] = r.labels;
   out["readers"] = Json::array();
   for (const auto& reader : r.readers) out["readers"].push_back(reader.reader);
-  out["baselines"] = Json::array();
+  out["arms"] = Json::array();
   for (const auto& c : r.classifiers)
-    if (!c.is_model) out["baselines"].push_back(c.name);
+    if (!c.is_model) out["arms"].push_back(c.name);
   out["failures"] = Json::array();
-  for (size_t i = 0; i < r.cases.size(); ++i)
-    if (r.cases[i].predicted != r.cases[i].truth) out["failures"].push_back(failure(r, i));
+  if (!r.classifiers.empty())
+    for (size_t i = 0; i < r.cases.size(); ++i)
+      if (r.cases[i].predicted != r.cases[i].truth) out["failures"].push_back(failure(r, i));
+  for (const auto& f : r.answer_failures) out["failures"].push_back(failure(f));
   return out;
 }
 
@@ -113,26 +148,32 @@ constexpr const char* kControls = R"(
 }  // namespace
 
 std::string failure_browser_html(const TestReport& r) {
-  if (r.cases.empty() || r.classifiers.empty()) return {};
-  int64_t wrong = 0;
-  for (const auto& c : r.cases) wrong += c.predicted != c.truth;
-  const std::string all = with_commas(static_cast<int64_t>(r.cases.size()));
+  int64_t wrong = static_cast<int64_t>(r.answer_failures.size()), all = r.answers_judged;
+  if (!r.classifiers.empty()) {
+    all += static_cast<int64_t>(r.cases.size());
+    for (const auto& c : r.cases) wrong += c.predicted != c.truth;
+  }
+  if (all == 0) return {};
+  const std::string n = with_commas(all);
   std::string out =
       "<section id=\"failures\"><h2>" + words_html({"Every failure", "全ての誤り"}) + "</h2>\n";
   if (wrong == 0)
-    return out + "<p>" + words_html({"None of the " + all + " reports.", all + "件中なし。"}) +
+    return out + "<p>" + words_html({"None of the " + n + " answers.", n + "件中なし。"}) +
            "</p></section>\n";
-  out += "<p>" +
-         words_html({with_commas(wrong) + " of " + all +
-                         " reports. Shading: what spoke for the answer given (blue) and against it "
-                         "(orange), by " +
-                         r.weighed_by + ".",
-                     all + "件中" + with_commas(wrong) +
-                         "件。色は解答を支持した語（青）と反対した語（橙）: " + r.weighed_by}) +
-         "</p>\n" + kControls + "<script type=\"application/json\" id=\"failure-data\">" +
+  Words lead{with_commas(wrong) + " of " + n + " answers.",
+             n + "件の解答中" + with_commas(wrong) + "件。"};
+  if (r.weighed_by.empty()) {
+    lead.en += " No words were weighed.";
+    lead.ja += "語の重みは求めていません。";
+  } else {
+    lead.en += " Shading: what spoke for the answer given (blue) and against it (orange), by " +
+               r.weighed_by + ".";
+    lead.ja += "色は解答を支持した語（青）と反対した語（橙）: " + r.weighed_by;
+  }
+  return out + "<p>" + words_html(lead) + "</p>\n" + kControls +
+         "<script type=\"application/json\" id=\"failure-data\">" +
          inside_script(browser_data(r).dump(-1, ' ', false, Json::error_handler_t::replace)) +
          "</script>\n</section>\n";
-  return out;
 }
 
 }  // namespace gantry

@@ -31,7 +31,8 @@ std::string arrow(int x1, int y1, int x2, int y2) {
 }
 
 std::string reports_of_patients(int64_t reports, int64_t patients) {
-  return with_commas(reports) + " reports, " + with_commas(patients) + " patients";
+  return with_commas(reports) + (reports == 1 ? " report, " : " reports, ") +
+         with_commas(patients) + (patients == 1 ? " patient" : " patients");
 }
 
 // Long rule texts are shortened in the picture only; the table beside it has them whole. Cuts

@@ -147,9 +147,12 @@ std::string headline(const TestReport& r) {
                           e.n > 0 ? 1000 * (m->seconds - m->seconds_load) / static_cast<double>(e.n)
                                   : 0,
                           1);
-    text.en += " It took " + all + " s in all, loading included (" + load + " s), or " + each +
+    const bool loaded = m->seconds_load > 0;  // else the time is that of answering alone
+    text.en += " It took " + all + " s" +
+               (loaded ? " in all, loading included (" + load + " s), or " : ", or ") + each +
                " ms a report.";
-    text.ja += " 所要時間は読込み（" + load + "秒）を含め" + all + "秒、1件" + each + "ミリ秒。";
+    text.ja += " 所要時間は" + (loaded ? "読込み（" + load + "秒）を含め" : std::string()) + all +
+               "秒、1件" + each + "ミリ秒。";
   }
   return paragraph("key", text);
 }

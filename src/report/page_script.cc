@@ -48,11 +48,15 @@ const storeKey = 'gantry-categories-' + data.run;
 let categories = {};
 try { categories = JSON.parse(kept.get(storeKey) || '{}'); } catch (e) { categories = {}; }
 let page = 0, shown = [];
-const key = f => f.source + '\u001f' + f.id;
+const key = f => f.source + '\u001f' + f.id + (f.question === 'group' ? '' : '\u001f' + f.question);
 const both = (en, ja) => { const s = document.createDocumentFragment(); s.append(span(en, 'en'), span(ja, 'ja')); return s; };
 function span(text, className) { const s = document.createElement('span'); s.textContent = text; if (className) s.className = className; return s; }
 function element(name, className, ...inside) { const e = document.createElement(name); if (className) e.className = className; e.append(...inside); return e; }
-const group = g => g < 0 ? both('not read', '未読') : both(data.groups[g][0], data.groups[g][1]);
+const group = g => typeof g === 'string' ? g : g < 0 ? both('not read', '未読') : both(data.groups[g][0], data.groups[g][1]);
+const label = g => typeof g === 'string' ? g : data.labels[g];
+const questions = { group: ['group', '群'], code: ['code', 'コード'], text: ['text', '文章'] };
+const question = f => questions[f.question] || [f.question, f.question];
+const SHORT = 24;
 const length = f => f.text.reduce((n, piece) => n + piece[0].length, 0);
 
 function shaded(f) {
@@ -68,18 +72,28 @@ function shaded(f) {
 }
 function folded(en, ja, ...inside) { return element('details', '', element('summary', '', both(en, ja)), ...inside); }
 function row(name, value) { return element('div', 'pair', element('span', 'soft', name), value); }
+// What the other classifiers answered, those of one answer together where there are many.
+function others(f) {
+  const arms = f.question === 'group' ? f.arms.map((a, i) => [data.arms[i], a]) : f.arms;
+  const by = new Map();
+  for (const [name, answer] of arms) { const k = arms.length > 3 ? answer : name; by.has(k) ? by.get(k)[1].push(name) : by.set(k, [answer, [name]]); }
+  return [...by.values()];
+}
 function card(f) {
-  const about = [f.source, f.date, ...f.fields.map(([k, v]) => k + ' ' + v)].filter(Boolean).join(', ');
-  const box = element('article', 'case', element('h3', '', f.id + ' ', element('small', '', about)));
+  const short = f.fields.filter(([, v]) => v.length <= SHORT), long = f.fields.filter(([, v]) => v.length > SHORT);
+  const about = [f.source, f.date, ...short.map(([k, v]) => k + ' ' + v)].filter(Boolean).join(', ');
+  const box = element('article', 'case', element('h3', '', f.id + ' ', element('small', '', ...(f.question === 'group' ? [] : [both(...question(f)), ', ']), about)));
   box.append(row(both('reference standard', '参照基準'), group(f.truth)));
   const given = element('span', '', group(f.answer));
   if (f.held) given.append(' ', both('(held back for a person)', '（保留して人へ）'));
   box.append(row(both('answered', '解答'), given));
-  if (f.probability.length) box.append(row(both('probabilities', '確率'), f.probability.map((p, g) => data.labels[g] + ': ' + p.toFixed(3)).join(', ')));
-  f.baselines.forEach((b, i) => box.append(row(data.baselines[i], group(b))));
+  if (f.others.length) box.append(row(both('probabilities', '確率'), f.others.map(([a, p]) => a + ': ' + p.toFixed(3)).join(', ')));
+  else box.append(row(both('confidence', '確信度'), f.sure.toFixed(3)));
+  others(f).forEach(([answer, names]) => box.append(row(names.join('; '), group(answer))));
   f.readers.forEach((label, i) => box.append(row(element('span', '', both('reader ', '読影者 '), data.readers[i]), group(label))));
   box.append(shaded(f));
   if (f.whole) box.append(folded('whole report', '報告全文', (() => { const t = element('div', 'text', f.whole); t.lang = 'ja'; return t; })()));
+  if (long.length) box.append(folded('other columns', '他の列', ...long.map(([k, v]) => row(k, v))));
   if (f.neighbours.length) {
     const list = f.neighbours.map(n => { const t = element('div', 'text', n.text); t.lang = 'ja';
       return element('div', 'neighbour', row(n.source + ' ' + n.id, element('span', '', group(n.label), `, ${n.similarity.toFixed(3)}`)), t); });
@@ -100,12 +114,12 @@ function fill(select, entries, all) { const was = select.value; select.replaceCh
 function fillCategories() {
   fill($('f-category'), [option('-', 'none / なし'), ...count(Object.values(categories)).map(([c, n]) => option(c, `${c} (${n})`))], 'all / 全て');
 }
-const kind = f => f.truth + '>' + f.answer;
-fill($('f-kind'), count(data.failures.map(kind)).map(([k, n]) => { const [t, a] = k.split('>'); return option(k, `${data.labels[t]} → ${data.labels[a]} (${n})`); }), 'all / 全て');
+const kind = f => f.question === 'group' ? f.truth + '>' + f.answer : f.question;
+const kindWords = k => { const [t, a] = k.split('>'); return a === undefined ? (questions[k] || [k, k]).join(' / ') : `${data.labels[t]} → ${data.labels[a]}`; };
+fill($('f-kind'), count(data.failures.map(kind)).map(([k, n]) => option(k, `${kindWords(k)} (${n})`)), 'all / 全て');
 fill($('f-source'), count(data.failures.map(f => f.source)).map(([s, n]) => option(s, `${s} (${n})`)), 'all / 全て');
 fillCategories();
-const sure = f => f.probability.length ? f.probability[f.answer] : 0;
-const orders = { sure: (a, b) => sure(b) - sure(a), unsure: (a, b) => sure(a) - sure(b), id: (a, b) => a.id.localeCompare(b.id),
+const orders = { sure: (a, b) => b.sure - a.sure, unsure: (a, b) => a.sure - b.sure, id: (a, b) => a.id.localeCompare(b.id),
   date: (a, b) => a.date.localeCompare(b.date), long: (a, b) => length(b) - length(a) };
 function choose() {
   const words = $('f-words').value.trim().toLowerCase(), category = $('f-category').value;
@@ -137,10 +151,10 @@ function save(name, type, text) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 const quoted = text => '"' + String(text).replaceAll('"', '""') + '"';
-$('f-csv').addEventListener('click', () => save(data.run + '-categories.csv', 'text/csv', '\ufeffid,source,reference_standard,answered,category\r\n' +
-  data.failures.map(f => [f.id, f.source, data.labels[f.truth], data.labels[f.answer], categories[key(f)] || ''].map(quoted).join(',')).join('\r\n') + '\r\n'));
+$('f-csv').addEventListener('click', () => save(data.run + '-categories.csv', 'text/csv', '\ufeffid,source,question,reference_standard,answered,category\r\n' +
+  data.failures.map(f => [f.id, f.source, f.question, label(f.truth), label(f.answer), categories[key(f)] || ''].map(quoted).join(',')).join('\r\n') + '\r\n'));
 $('f-json').addEventListener('click', () => save(data.run + '-categories.json', 'application/json',
-  JSON.stringify(data.failures.map(f => ({id: f.id, source: f.source, reference_standard: data.labels[f.truth], answered: data.labels[f.answer], category: categories[key(f)] || null})), null, 1)));
+  JSON.stringify(data.failures.map(f => ({id: f.id, source: f.source, question: f.question, reference_standard: label(f.truth), answered: label(f.answer), category: categories[key(f)] || null})), null, 1)));
 choose();
 })();
 )js";

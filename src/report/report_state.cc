@@ -125,7 +125,12 @@ GANTRY_FIELDS(RestartCurve, restart, seed, best_epoch, chosen, tuned_on, trainin
               accuracy, macro_f1, best_accuracy, best_macro_f1)
 GANTRY_FIELDS(RecipeStep, name, accuracy, macro_f1)
 GANTRY_FIELDS(WeighedSpan, begin, end, weight)
-GANTRY_FIELDS(Neighbour, id, source, text, label, similarity)
+GANTRY_FIELDS(Neighbour, id, source, text, label, similarity, answer)
+GANTRY_FIELDS(AnswerFailure, question, id, source, date, original, model_text, truth, answer,
+              confidence, held, others, other_arms, fields, weighed, neighbours)
+GANTRY_FIELDS(AnswerScores, question, score, cases, patients, values)
+GANTRY_FIELDS(RepeatedAnswers, question, how, times, cases, differing, largest_change, score,
+              as_tested, scores)
 GANTRY_FIELDS(ReaderReadings, reader, label, seconds)
 GANTRY_FIELDS(MarginDeclaration, margin, at, looks)
 GANTRY_FIELDS(Rating, rater, item, arm, grade, comment)
@@ -178,8 +183,8 @@ GANTRY_FIELDS(TestReport, study, task, title, title_ja, question, source, synthe
               recipe_cases, temperature, abstention, abstention_note, answered_accuracy, coverage,
               windowed_cases, cases, weighed_by, bootstrap_samples, training_seconds,
               useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes, identity, answering,
-              repeats, repeats_differing, readers, reader_notes, margins, ratings, first_lines,
-              sections)
+              repeated, answer_failures, answers_judged, answer_scores, readers, reader_notes,
+              margins, ratings, first_lines, sections)
 #undef GANTRY_FIELDS
 
 std::string report_state(const TestReport& report) {

@@ -57,7 +57,7 @@ TestReport some_report() {
       .value = -0.18, .lower = -0.4, .upper = 0.1, .n = 6, .defined = true, .has_interval = true};
   r.comparisons = {comparison};
   r.sets = {{"training", 10, 8, {4, 3, 3}, {40, 3, 3}}, {"test", 6, 6, {2, 2, 2}, {2, 2, 2}}};
-  r.flow = {{"imported", 20, 16, 0, 0}, {"holds 転移", 16, 14, 4, 2}};
+  r.flow = {{"imported", 20, 16, 0, 0}, {"holds 転移", 16, 15, 4, 1}};
   r.looks = 2;
   r.earlier_looks = {"2026-01-01T00:00:00Z run-0"};
   r.synthetic = true;
@@ -78,7 +78,8 @@ TestReport some_report() {
     r.cases.push_back(std::move(c));
   }
   r.cases[3].weighed = {{3, 6, 1.0}, {6, 9, -0.5}};
-  r.cases[3].neighbours = {{"T1", "hb", "似た報告", 1, 0.9}};
+  r.cases[3].neighbours = {
+      {.id = "T1", .source = "hb", .text = "似た報告", .label = 1, .similarity = 0.9}};
   return r;
 }
 
@@ -144,6 +145,74 @@ TEST(Page, FailuresHoldWordsNeighboursAndReaders) {
   EXPECT_EQ(data["readers"][0], "A");
 }
 
+TEST(Page, FailuresOfCodesAndTextsStandBesideThoseOfGroups) {
+  TestReport r = some_report();
+  r.answers_judged = 4;
+  AnswerFailure f{.question = "code",
+                  .id = "R9",
+                  .source = "rc",
+                  .truth = "C61 Prostate",
+                  .answer = "C64.9 Kidney",
+                  .confidence = 0.71234,
+                  .held = true};
+  f.model_text = f.original = "Gleason 7. PSA 9.";
+  f.others = {{"C64.9", 0.71234}, {"C61", 0.2}};
+  f.other_arms = {{"nearest training case", "C61"}};
+  f.fields = {{"empty", ""}, {"sex", "M"}};
+  f.weighed = {{0, 10, -1.0}};
+  f.neighbours = {
+      {.id = "T3", .source = "ra", .text = "Gleason 6", .similarity = 0.4, .answer = "C61"}};
+  r.answer_failures = {f};
+  const std::string html = failure_browser_html(r);
+  EXPECT_NE(html.find("2 of 10 answers"), std::string::npos);
+  EXPECT_NE(html.find("No words were weighed"), std::string::npos);
+  const size_t begin = html.find("id=\"failure-data\">") + 18;
+  const auto data =
+      nlohmann::json::parse(html.substr(begin, html.find("</script>", begin) - begin));
+  ASSERT_EQ(data["failures"].size(), 2u);
+  const auto& code = data["failures"][1];
+  EXPECT_EQ(code["question"], "code");
+  EXPECT_EQ(code["answer"], "C64.9 Kidney");
+  EXPECT_EQ(code["sure"], 0.7123);
+  EXPECT_EQ(code["fields"].size(), 1u);
+  EXPECT_EQ(code["text"][0][1], -1.0);
+  EXPECT_EQ(code["neighbours"][0]["label"], "C61");
+  EXPECT_EQ(data["failures"][0]["question"], "group");
+  r.classifiers.clear();
+  r.cases.clear();
+  EXPECT_NE(failure_browser_html(r).find("1 of 4 answers"), std::string::npos);
+  r.answer_failures.clear();
+  EXPECT_NE(failure_browser_html(r).find("None of the 4 answers"), std::string::npos);
+}
+
+TEST(Repeats, EveryQuestionHasItsRowAndItsSpread) {
+  TestReport r = some_report();
+  r.repeated = {{.question = "group",
+                 .how = "same settings",
+                 .times = 1,
+                 .cases = 6,
+                 .score = "right",
+                 .as_tested = 5.0 / 6,
+                 .scores = {5.0 / 6}},
+                {.question = "text",
+                 .how = "drawn",
+                 .times = 3,
+                 .cases = 4,
+                 .differing = 2,
+                 .largest_change = 0.25,
+                 .score = "ROUGE-1 F1",
+                 .as_tested = 0.6,
+                 .scores = {0.5, 0.6, 0.7}}};
+  const ReportSection s = answering_section(r);
+  const auto& t = table_of(s, "repeats");
+  ASSERT_EQ(t.rows.size(), 2u);
+  EXPECT_EQ(t.rows[0][3].estimate.count, 0);
+  EXPECT_FALSE(t.rows[0][8].defined);  // one repeat has no spread
+  EXPECT_EQ(t.rows[1][3].estimate.count, 2);
+  EXPECT_EQ(t.rows[1][7].text.en, "0.500 to 0.700");
+  EXPECT_NEAR(t.rows[1][8].number, 0.1, 1e-12);
+}
+
 TEST(Page, SaysSyntheticAndTheNumberOfLooks) {
   std::string page = page_of(some_report());
   EXPECT_NE(page.find("SYNTHETIC DATA"), std::string::npos);
@@ -190,6 +259,9 @@ TEST(ReportState, ComesBackWhole) {
   ReportSection s{.name = "s", .title = "S"};
   s.charts.push_back({.name = "c", .series = {{.name = "x", .x = {1, 2}, .y = {NAN, 3}}}});
   report.sections = {s};
+  report.answer_failures = {{.question = "code", .id = "R1", .others = {{"C61", 0.5}}}};
+  report.answer_scores = {{.question = "code", .score = "right", .cases = {"a/b"}, .values = {1}}};
+  report.repeated = {{.question = "code", .times = 2, .scores = {0.5, 0.25}}};
   std::string state = report_state(report);
   TestReport back = read_report_state(state, "test.json");
   EXPECT_EQ(report_state(back), state);
@@ -218,7 +290,7 @@ TEST(Metrics, NotDefinedIsNullAndFiguresAreWhole) {
 TEST(FlowDiagram, HoldsEveryCount) {
   std::string svg = flow_diagram_svg(some_report());
   for (const char* text :
-       {"20 reports, 16 patients", "4 reports, 2 patients", "group 0: 4 sampled of 40", "test set"})
+       {"20 reports, 16 patients", "4 reports, 1 patient<", "group 0: 4 sampled of 40", "test set"})
     EXPECT_NE(svg.find(text), std::string::npos) << text;
 }
 
@@ -358,7 +430,14 @@ TEST(Checklists, NameTheirGaps) {
     EXPECT_GT(gaps + filled, 0) << s.name;
   }
   EXPECT_EQ(lists[1].tables[0].rows.size(), 44u);  // CLAIM 2024
+  EXPECT_EQ(lists[0].tables[0].rows.size(), 19u);  // TRIPOD-LLM, main items
   EXPECT_EQ(lists[2].tables[0].rows.size(), 6u);   // MI-CLEAR-LLM
+  EXPECT_EQ(lists[3].tables[0].rows.size(), 48u);  // STARD-AI
+  for (const auto& s : lists) {
+    EXPECT_TRUE(says(s, "checked in November 2026", Tone::kSoft)) << s.name;
+    std::set<std::string> ids;
+    for (const auto& row : s.tables[0].rows) EXPECT_TRUE(ids.insert(row[0].text.en).second);
+  }
 }
 
 TEST(Sheet, GivesNothingAwayAndComesBack) {

@@ -61,6 +61,7 @@ struct Neighbour {
   std::string id, source, text;
   int label = -1;
   double similarity = 0;  // cosine of the TF-IDF vectors of what the baseline reads
+  std::string answer;     // where the question's answer is no group: its reference answer
 };
 
 struct TestedCase {
@@ -78,6 +79,40 @@ struct TestedCase {
   // Other figures of this one case ("rouge1", "exact"), for paired comparisons of runs and arms.
   std::vector<std::pair<std::string, double>> scores;
   std::vector<Neighbour> neighbours;  // failures only, the nearest first
+};
+
+// A test case whose answer, a code or a text, is not right. Groups have their own (TestedCase).
+struct AnswerFailure {
+  std::string question;  // as in Words of `questions`: "code", "text"
+  std::string id, source, date;
+  std::string original, model_text;  // whole report, and what the model read
+  std::string truth, answer;         // with titles, for people
+  double confidence = 0;             // probability of the answer
+  bool held = false;
+  std::vector<std::pair<std::string, double>> others;           // next answers, probabilities
+  std::vector<std::pair<std::string, std::string>> other_arms;  // name, answer
+  std::vector<std::pair<std::string, std::string>> fields;
+  std::vector<WeighedSpan> weighed;
+  std::vector<Neighbour> neighbours;
+};
+
+// What each test case scored with the study's model in codes or texts, for comparing runs.
+struct AnswerScores {
+  std::string question, score;               // "code", "right"
+  std::vector<std::string> cases, patients;  // "source/id"; patient keys
+  std::vector<double> values;                // [cases]
+};
+
+// Test cases answered again: what stayed the same.
+struct RepeatedAnswers {
+  std::string question;              // "group", "code", "text"
+  std::string how;                   // "same settings", "drawn at temperature 0.7, ..."
+  int64_t times = 0;                 // further times
+  int64_t cases = 0, differing = 0;  // differing: another answer in at least one repeat
+  double largest_change = 0;         // of the probability of the answer, over cases and repeats
+  std::string score;                 // what `scores` are: "right", "ROUGE-1 F1"
+  double as_tested = 0;              // mean score of these cases as they were tested
+  std::vector<double> scores;        // of each repeat
 };
 
 // A person's readings of the test set, in the order of `cases`.
@@ -149,6 +184,9 @@ struct TestReport {
   int64_t windowed_cases = 0;            // longer than the model: read in windows, none cut
 
   std::vector<TestedCase> cases;
+  std::vector<AnswerFailure> answer_failures;
+  int64_t answers_judged = 0;  // of codes and texts together: right or a failure
+  std::vector<AnswerScores> answer_scores;
   std::string weighed_by;  // how the words were weighed: "gradient x input of the first member"
   double bootstrap_samples = 0;
 
@@ -159,8 +197,7 @@ struct TestReport {
 
   // How an answer is made, exactly: input, prompt, decoding. Shown and used by the checklists.
   std::vector<std::pair<std::string, std::string>> answering;
-  // The test set answered again: how many further times, and how many answers then differed.
-  int64_t repeats = 0, repeats_differing = 0;
+  std::vector<RepeatedAnswers> repeated;
 
   std::vector<ReaderReadings> readers;
   std::vector<std::string> reader_notes;   // what was set aside

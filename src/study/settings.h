@@ -227,6 +227,10 @@ struct Settings {
     std::string interval = "wilson";  // | "clopper-pearson": of proportions
     double margin = 0;                // of non-inferiority to readers; 0: none declared
     int64_t repeats = 1;              // times the test set is answered again
+    int64_t repeat_cases = 30;        // ... at most so many of its cases by an answerer; 0: all
+    int64_t draws = 0;                // times that texts are also drawn by chance
+    double draw_temperature = 0.7;    // ... at this temperature
+    int64_t occluded = 20;            // failures of a question whose clauses are left out in turn
     bool robustness = false;          // also answer the test set changed in known ways
   } test;
 

@@ -209,6 +209,10 @@ const SettingRow kRows[] = {
     {"test.interval", AT(test.interval), "wilson|clopper-pearson", kAny, kAny, false, "Interval of proportions."},
     {"test.margin", AT(test.margin), "", 0, 1, false, "Non-inferiority margin: how much lower than a reader's the model's accuracy may be. 0: none is declared. The date on which it is first seen is kept, and every change of it is shown in the report."},
     {"test.repeats", AT(test.repeats), "", 0, 100, false, "How many further times the test set is answered, to count answers that differ."},
+    {"test.repeat_cases", AT(test.repeat_cases), "", 0, kMany, false, "Language models and rankers: at most so many test cases, by lot, are answered again; 0: all of them."},
+    {"test.draws", AT(test.draws), "", 0, 100, false, "Language models: how many times texts are also drawn by chance, each with a seed of its own, to show what sampling would change."},
+    {"test.draw_temperature", AT(test.draw_temperature), "", 0.01, 5, false, "Temperature of those draws."},
+    {"test.occluded", AT(test.occluded), "", 0, 10000, false, "Language models and rankers: in how many of the surest failures of each question every clause is left out in turn, to show what moved the answer; 0: none."},
     {"test.robustness", AT(test.robustness), "", kAny, kAny, false, "Also answer the test set with its texts changed in known ways (widths, line breaks, order of sections, typing errors)."},
 
     {"ratings.scale", AT(ratings.scale), "", kAny, kAny, false, "Grades that clinicians give to answers, the worst first."},

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "report/sections.h"
 #include "workflow/answer_sections.h"
 
 namespace gantry {
@@ -51,7 +52,7 @@ Chart step_chart(const std::vector<Curve>& curves, const char* column, Words cap
   Chart chart{.name = std::string("steps_") + column,
               .kind = ChartKind::kLines,
               .caption = std::move(caption),
-              .x_label = "step"};
+              .x_label = {"step", "ステップ"}};
   for (const Curve& curve : curves) {
     auto at = curve.columns.find(column);
     if (at == curve.columns.end()) continue;
@@ -96,30 +97,65 @@ std::vector<ReportParagraph> first_lines(const std::vector<QuestionArms>& questi
           "): " + percent_or_score(c.mean_first) + " against " + percent_or_score(c.mean_second) +
           ", difference " + interval_words(c.difference) + ".";
       if (c.mean_first <= c.mean_second)
-        out.push_back({"The model does not beat the baseline \"" + arm.name + "\" in " + what,
+        out.push_back({{"The model does not beat the baseline \"" + arm.name + "\" in " + what,
+                        "モデルは比較手法「" + arm.name + "」を上回りません: " + what},
                        ReportParagraph::Tone::kBad});
       else if (c.difference.has_interval && c.difference.lower <= 0)
-        out.push_back({"The model is ahead of the baseline \"" + arm.name + "\" in " + what +
-                           " The interval includes 0: this test set cannot tell them apart.",
+        out.push_back({{"The model is ahead of the baseline \"" + arm.name + "\" in " + what +
+                            " The interval includes 0: this test set cannot tell them apart.",
+                        "モデルは比較手法「" + arm.name +
+                            "」を上回りますが、区間が0を含み、差は"
+                            "判断できません: " +
+                            what},
                        ReportParagraph::Tone::kWarning});
     }
   }
   return out;
 }
 
+namespace {
+
+// How far each case's score moved from the base as it came to the tuned model.
+Chart shift_chart(const QuestionArms& question, const Arm& tuned, const Arm& original) {
+  const auto after = case_scores(question, tuned, CaseScore::kGraded),
+             before = case_scores(question, original, CaseScore::kGraded);
+  std::vector<double> shift;
+  for (size_t i = 0; i < after.size(); ++i) shift.push_back(after[i] - before[i]);
+  return score_shift_chart("shift_" + std::string(word_of(question.kind)),
+                           question_words(question.kind) + ", tuned - untuned: " +
+                               score_words(question.kind, CaseScore::kGraded),
+                           shift);
+}
+
+}  // namespace
+
 ReportSection original_section(const std::vector<QuestionArms>& questions,
                                const BootstrapOptions& bootstrap) {
   ReportSection out;
   out.name = "tuned_against_original";
-  out.title = "Tuned against the base model as it came";
+  out.title = {"Tuned against the base model as it came", "調整後と元の基盤モデル"};
   out.say("Both under the same prompt and the same constraint, on the same cases. " +
           wilcoxon_words() +
           ". Effect size: matched-pairs rank-biserial correlation. Difference of the means: paired "
           "bootstrap over patients.");
-  ReportTable& t = out.table(
-      "tuned_against_original", "Tuned against untuned",
-      {"answers", "score of a case", "first", "second", "mean of the first", "mean of the second",
-       "difference", "p (one-sided)", "effect size", "cases", "without difference"});
+  out.paragraphs.back().text.ja =
+      "同じ症例・同じプロンプト・同じ制約での比較。症例ごとの得点のWilcoxon符号付順位検定（片側、前"
+      "者が"
+      "高い）。差のない症例は除き、同順位は平均順位、いずれもなければ50対まで正確、他は同順位補正し"
+      "た"
+      "正規近似。効果量: 対応ありの順位双列相関。平均の差: 患者単位の対応ありブートストラップ。";
+  ReportTable& t = out.table("tuned_against_original", {"Tuned against untuned", "調整後と調整前"},
+                             {{"answers", "解答"},
+                              {"score of a case", "症例の得点"},
+                              {"first", "前者"},
+                              {"second", "後者"},
+                              {"mean of the first", "前者の平均"},
+                              {"mean of the second", "後者の平均"},
+                              {"difference", "差"},
+                              {"p (one-sided)", "p（片側）"},
+                              {"effect size", "効果量"},
+                              {"cases", "症例"},
+                              {"without difference", "差なし"}});
   for (const QuestionArms& question : questions) {
     const std::pair<ArmRole, ArmRole> pairs[] = {{ArmRole::kTuned, ArmRole::kOriginal},
                                                  {ArmRole::kTunedShots, ArmRole::kOriginalShots},
@@ -129,6 +165,8 @@ ReportSection original_section(const std::vector<QuestionArms>& questions,
       const Arm *a = question.find(first), *b = question.find(second);
       if (a == nullptr || b == nullptr) continue;
       if (first == ArmRole::kServed && a == question.find(ArmRole::kTuned)) continue;
+      if (first == ArmRole::kTuned && second == ArmRole::kOriginal)
+        out.charts.push_back(shift_chart(question, *a, *b));
       for (CaseScore score : {CaseScore::kGraded, CaseScore::kRight}) {
         const ArmComparison c = compare_arms(question, *a, *b, score, bootstrap);
         t.rows.push_back({question_words(question.kind), score_words(question.kind, score), c.first,
@@ -152,11 +190,18 @@ ReportSection original_section(const std::vector<QuestionArms>& questions,
 ReportSection tuning_section(const nlohmann::json& run, const std::filesystem::path& run_folder) {
   ReportSection out;
   out.name = "adapters";
-  out.title = "Training of the adapter";
-  ReportTable& t = out.table("adapters", "Restarts",
-                             {"adapter", "restart", "tuned on", "epochs", "best epoch",
-                              "loss of an answer's token, tuning", "serves", "useful tokens/s",
-                              "% of the ceiling", "peak memory"});
+  out.title = {"Training of the adapter", "アダプタの学習"};
+  ReportTable& t = out.table("adapters", {"Restarts", "再学習"},
+                             {{"adapter", "アダプタ"},
+                              {"restart", "再学習"},
+                              {"tuned on", "調整に使った症例"},
+                              {"epochs", "エポック"},
+                              {"best epoch", "最良エポック"},
+                              {"loss of an answer's token, tuning", "解答トークンの損失（調整用）"},
+                              {"serves", "採用"},
+                              {"useful tokens/s", "有効トークン/秒"},
+                              {"% of the ceiling", "上限に対する%"},
+                              {"peak memory", "最大メモリ"}});
   for (const auto& r : run.at("restarts"))
     t.rows.push_back({r.at("adapter").get<std::string>(),
                       Cell::count(r.at("restart").get<int64_t>()),
@@ -170,14 +215,23 @@ ReportSection tuning_section(const nlohmann::json& run, const std::filesystem::p
                       format_bytes(r.at("peak_memory_bytes").get<double>())});
   const auto curves = read_steps(run_folder / "steps.csv");
   if (!curves.empty()) {
-    out.charts.push_back(step_chart(curves, "loss", "Loss of an answer's token, step by step"));
-    out.charts.push_back(step_chart(curves, "learning_rate", "Learning rate"));
-    out.charts.push_back(step_chart(curves, "gradient_norm", "Norm of the gradient"));
-    out.charts.push_back(step_chart(curves, "tokens_per_second", "Useful tokens a second"));
+    out.charts.push_back(step_chart(
+        curves, "loss", {"Loss of an answer's token, step by step", "解答トークンの損失"}));
+    out.charts.push_back(step_chart(curves, "learning_rate", {"Learning rate", "学習率"}));
+    out.charts.push_back(
+        step_chart(curves, "gradient_norm", {"Norm of the gradient", "勾配のノルム"}));
+    out.charts.push_back(
+        step_chart(curves, "tokens_per_second", {"Useful tokens a second", "毎秒の有効トークン"}));
   }
-  ReportTable& decided = out.table("tuning_decisions", "What the tuning cases decided",
-                                   {"answers", "tuned on", "cases", "weight of the TF-IDF ranker",
-                                    "temperature", "threshold of answering", "note"});
+  ReportTable& decided =
+      out.table("tuning_decisions", {"What the tuning cases decided", "調整用症例で決めたこと"},
+                {{"answers", "解答"},
+                 {"tuned on", "調整に使った症例"},
+                 {"cases", "症例"},
+                 {"weight of the TF-IDF ranker", "TF-IDFランカーの重み"},
+                 {"temperature", "温度"},
+                 {"threshold of answering", "解答の閾値"},
+                 {"note", "注"}});
   for (const auto& [kind, question] : run.at("questions").items()) {
     const auto& threshold = question.at("abstention").at("threshold");
     decided.rows.push_back(

@@ -77,7 +77,9 @@ void fill_closed_set(const QuestionArms& question, const std::vector<std::string
     for (size_t a = 1; a < all.size(); ++a) one.baseline_predicted.push_back(all[a].predicted[i]);
     for (const Arm& arm : question.arms)
       if (arm.probabilities)
-        one.scores.emplace_back("probability of the reference, " + arm.name,
+        one.scores.emplace_back(arm.role == ArmRole::kServed
+                                    ? "probability of the reference"
+                                    : "probability of the reference, " + arm.name,
                                 arm.truth_probability[i]);
     answered += !one.abstained;
     right += !one.abstained && one.predicted == one.truth;

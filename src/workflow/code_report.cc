@@ -59,10 +59,18 @@ CodeEvaluation evaluate_arm(const QuestionArms& question, const Arm& arm, const 
 
 void figures_table(const QuestionArms& question, const std::vector<CodeEvaluation>& evaluations,
                    ReportSection& out) {
-  ReportTable& t =
-      out.table("code_figures", "Codes: every arm on the same test cases; 95 % intervals",
-                {"", "exact", "first 4 characters", "first 3 characters", "within the first 3",
-                 "within the first 5", "macro F1", "outside the list", "seconds"});
+  ReportTable& t = out.table("code_figures",
+                             {"Codes: every arm on the same test cases; 95 % intervals",
+                              "コード: 同じテスト症例での各手法（95 %区間）"},
+                             {"",
+                              {"exact", "完全一致"},
+                              {"first 4 characters", "先頭4文字"},
+                              {"first 3 characters", "先頭3文字"},
+                              {"within the first 3", "上位3以内"},
+                              {"within the first 5", "上位5以内"},
+                              {"macro F1", "マクロF1"},
+                              {"outside the list", "リスト外"},
+                              {"seconds", "秒"}});
   for (size_t a = 0; a < question.arms.size(); ++a) {
     const CodeEvaluation& e = evaluations[a];
     t.rows.push_back({question.arms[a].name, Cell::figure(e.exact), Cell::figure(e.at4),
@@ -74,8 +82,12 @@ void figures_table(const QuestionArms& question, const std::vector<CodeEvaluatio
 
 void seen_table(const QuestionArms& question, const std::vector<CodeEvaluation>& evaluations,
                 ReportSection& out) {
-  ReportTable& t = out.table("code_seen", "Exact, by whether training had the code",
-                             {"", "codes of training", "codes new in the test set"});
+  ReportTable& t =
+      out.table("code_seen",
+                {"Exact, by whether training had the code", "完全一致（学習にあったコードか否か）"},
+                {"",
+                 {"codes of training", "学習にあるコード"},
+                 {"codes new in the test set", "テストで初めてのコード"}});
   for (size_t a = 0; a < question.arms.size(); ++a)
     t.rows.push_back({question.arms[a].name, Cell::figure(evaluations[a].exact_seen),
                       Cell::figure(evaluations[a].exact_unseen)});
@@ -88,8 +100,9 @@ std::string titled(const std::string& code, const CodeList& allowed) {
 
 void confused_table(const CodeEvaluation& served, const CodeNumbers& numbers,
                     const CodeList& allowed, ReportSection& out) {
-  ReportTable& t = out.table("code_confused", "Codes taken for another by the model",
-                             {"reference", "answered", "cases"});
+  ReportTable& t = out.table("code_confused",
+                             {"Codes taken for another by the model", "モデルが取り違えたコード"},
+                             {{"reference", "参照基準"}, {"answered", "解答"}, {"cases", "症例"}});
   t.folded = true;
   for (size_t i = 0; i < std::min(kShownPairs, served.confused.size()); ++i) {
     const ConfusedPair& pair = served.confused[i];
@@ -99,10 +112,12 @@ void confused_table(const CodeEvaluation& served, const CodeNumbers& numbers,
 }
 
 void cases_table(const QuestionArms& question, const CodeList& allowed, ReportSection& out) {
-  std::vector<Words> head = {"case",        "source",     "reference", "answered",
-                             "probability", "next codes", "held back"};
+  std::vector<Words> head = {{"case", "症例"},          {"source", "施設"},
+                             {"reference", "参照基準"}, {"answered", "解答"},
+                             {"probability", "確率"},   {"next codes", "次のコード"},
+                             {"held back", "保留"}};
   for (size_t a = 1; a < question.arms.size(); ++a) head.push_back(question.arms[a].name);
-  ReportTable& t = out.table("code_cases", "Every test case", head);
+  ReportTable& t = out.table("code_cases", {"Every test case", "全てのテスト症例"}, head);
   t.folded = true;
   for (size_t i = 0; i < question.cases.size(); ++i) {
     const ListAnswer& answer = *question.served[i].codes;
@@ -135,8 +150,10 @@ void read_table(const nlohmann::json& run, ReportSection& out) {
           " are read as another code, " + with_commas(left_out) +
           " are left out of the score; each is listed below.");
   ReportTable& t =
-      out.table("codes_read", "Codes that were read otherwise, or left out of the score",
-                {"case", "source", "read as", "why"});
+      out.table("codes_read",
+                {"Codes that were read otherwise, or left out of the score",
+                 "読み替えたコードと採点から除いたコード"},
+                {{"case", "症例"}, {"source", "施設"}, {"read as", "読み替え"}, {"why", "理由"}});
   t.folded = true;
   for (const auto& one : read)
     t.rows.push_back({one.at("id").get<std::string>(), one.at("source").get<std::string>(),
@@ -150,8 +167,10 @@ void say_abstention(const QuestionArms& question, ReportSection& out) {
     answered += !answer.abstain;
     right += !answer.abstain && answer.best() == question.truth[i];
   }
-  ReportTable& t = out.table("code_abstention", "Answering only when sure",
-                             {"share of cases answered", "right among the answers given"});
+  ReportTable& t =
+      out.table("code_abstention", {"Answering only when sure", "確信のあるときだけ答える"},
+                {{"share of cases answered", "解答した割合"},
+                 {"right among the answers given", "出した解答の正答"}});
   t.rows.push_back({Cell::figure(wilson(answered, static_cast<int64_t>(question.cases.size()))),
                     Cell::figure(wilson(right, answered))});
 }
@@ -162,7 +181,7 @@ ReportSection code_section(const CodeSectionInput& input, const BootstrapOptions
   const QuestionArms& question = input.question;
   ReportSection out;
   out.name = "codes";
-  out.title = "Codes";
+  out.title = {"Codes", "コード"};
   const auto& list = input.run.at("code_list");
   out.say(
       "Reference codes and answers are of " + list.at("name").get<std::string>() + ", edition " +

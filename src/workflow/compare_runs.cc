@@ -1,5 +1,6 @@
 #include "workflow/compare_runs.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -14,6 +15,7 @@
 #include "stats/proportion.h"
 #include "stats/roc.h"
 #include "stats/wilcoxon.h"
+#include "workflow/compare_answers.h"
 #include "workflow/train.h"
 
 namespace gantry {
@@ -155,8 +157,14 @@ void add_scores(const std::vector<TestReport>& tests, ReportSection& s) {
     return std::nan("");
   };
   std::set<std::string> names;
-  for (const auto& c : tests.front().cases)
-    for (const auto& [name, value] : c.scores) names.insert(name);
+  if (!tests.front().cases.empty())
+    for (const auto& [name, value] : tests.front().cases.front().scores) names.insert(name);
+  std::erase_if(names, [&](const std::string& name) {
+    return std::any_of(tests.begin(), tests.end(), [&](const TestReport& test) {
+      return std::any_of(test.cases.begin(), test.cases.end(),
+                         [&](const TestedCase& c) { return std::isnan(score_of(c, name)); });
+    });
+  });
   if (names.empty()) return;
   ReportTable t{"scores",
                 {"Scores case by case, first - second", "症例ごとの得点の差（前者 − 後者）"},
@@ -180,9 +188,9 @@ void add_scores(const std::vector<TestReport>& tests, ReportSection& s) {
              Cell::count(static_cast<int64_t>(shift.size())), Cell::figure(hodges_lehmann(shift)),
              Cell::p_value(signed_rank(shift)),
              Cell::p_value(signed_rank(shift, {.alternative = Alternative::kGreater}))});
-        s.charts.push_back(
-            score_shift_chart("shift_" + name + "_" + std::to_string(a) + "_" + std::to_string(b),
-                              tests[a].run + " - " + tests[b].run + ": " + name, shift));
+        s.charts.push_back(score_shift_chart("shift_" + std::to_string(s.charts.size() + 1),
+                                             tests[a].run + " - " + tests[b].run + ": " + name,
+                                             shift));
       }
   s.tables.push_back(std::move(t));
 }
@@ -239,6 +247,7 @@ std::vector<ReportSection> compared_sections(const std::vector<TestReport>& test
     }
     if (ranked) s.tables.push_back(auc_pairs(tests));
   }
+  compare_answer_scores(tests, s);
   add_scores(tests, s);
   return {std::move(s)};
 }
@@ -260,14 +269,15 @@ RunComparison compare_runs(const Study& study, const std::vector<std::string>& r
   RunComparison out;
   out.sections = compared_sections(tests);
   const auto& first = tests.front();
-  out.page = {
-      .title = {first.title + ": comparison of runs", first.title_ja + "：実行の比較"},
-      .lead = {with_commas(static_cast<int64_t>(first.cases.size())) +
-                   " reports of the same test set; " + first.study,
-               "同じテストセットの" + with_commas(static_cast<int64_t>(first.cases.size())) + "件"},
-      .synthetic = first.synthetic,
-      .data_note = first.data_note,
-      .foot = first.study};
+  size_t cases = first.cases.size();
+  for (const auto& one : first.answer_scores) cases = std::max(cases, one.cases.size());
+  const std::string n = with_commas(static_cast<int64_t>(cases));
+  out.page = {.title = {first.title + ": comparison of runs", first.title_ja + "：実行の比較"},
+              .lead = {n + " reports of the same test set; " + first.study,
+                       "同じテストセットの" + n + "件"},
+              .synthetic = first.synthetic,
+              .data_note = first.data_note,
+              .foot = first.study};
   return out;
 }
 

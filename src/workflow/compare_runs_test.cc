@@ -95,6 +95,49 @@ TEST(CompareRuns, EqualRunsHaveNoDifference) {
   }
 }
 
+AnswerScores scores(const std::string& score, const std::vector<double>& values, bool backwards) {
+  AnswerScores out{.question = "code", .score = score};
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::string id = std::to_string(i);
+    out.cases.push_back("rc/" + id);
+    out.patients.push_back("P" + id);
+    out.values.push_back(values[i]);
+  }
+  if (backwards) {
+    std::reverse(out.cases.begin(), out.cases.end());
+    std::reverse(out.patients.begin(), out.patients.end());
+    std::reverse(out.values.begin(), out.values.end());
+  }
+  return out;
+}
+
+TEST(CompareRuns, CodesAndTextsArePairedCaseByCase) {
+  TestReport a, b;
+  a.run = "run-a";
+  b.run = "run-b";
+  a.bootstrap_samples = b.bootstrap_samples = 200;
+  a.answer_scores = {scores("right", {1, 1, 1, 1, 0, 1}, false),
+                     scores("ROUGE-1 F1", {.9, .8, .7, .6, .5, .4}, false)};
+  b.answer_scores = {scores("right", {0, 0, 0, 1, 1, 0}, true),
+                     scores("ROUGE-1 F1", {.8, .6, .4, .2, .0, .1}, true)};
+  std::vector<TestReport> tests = {a, b};
+  align_tests(tests);
+  const auto sections = compared_sections(tests);
+  const ReportTable* table = nullptr;
+  for (const auto& t : sections[0].tables)
+    if (t.name == "answers") table = &t;
+  ASSERT_NE(table, nullptr);
+  ASSERT_EQ(table->rows.size(), 2u);
+  EXPECT_NEAR(table->rows[0][3].number, 5.0 / 6, 1e-12);
+  EXPECT_NEAR(table->rows[0][4].number, 2.0 / 6, 1e-12);
+  EXPECT_NEAR(table->rows[0][5].estimate.value, 0.5, 1e-12);
+  EXPECT_NEAR(table->rows[0][6].number, 0.375, 1e-12);   // McNemar, 4 against 1
+  EXPECT_NEAR(table->rows[1][6].number, 0.03125, 1e-9);  // Wilcoxon, six of six
+  EXPECT_NEAR(table->rows[1][7].number, 0.0625, 1e-9);   // Holm
+  tests[1].answer_scores[0].cases[0] = "rc/9";
+  EXPECT_NE(error_of([&] { compared_sections(tests); }).find("E0786"), std::string::npos);
+}
+
 TEST(CompareRuns, OneRunIsNotEnough) {
   TemporaryFolder folder;
   const Study study = Study::create(folder.path() / "s", "bone-metastasis");

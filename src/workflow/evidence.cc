@@ -6,50 +6,19 @@
 #include <set>
 
 #include "base/strings.h"
+#include "workflow/neighbours.h"
 #include "workflow/ratings.h"
 #include "workflow/readings.h"
 
 namespace gantry {
 namespace {
 
-constexpr size_t kNeighbours = 3;
 constexpr size_t kMostFailures = 500;
-constexpr size_t kShownCharacters = 400;
 
 std::string list_of(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& w : words) out += (out.empty() ? "" : ", ") + w;
   return out;
-}
-
-std::string first_characters(const std::string& text, size_t most) {
-  size_t seen = 0, at = 0;
-  while (at < text.size() && seen < most) {
-    ++at;
-    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) ++at;
-    ++seen;
-  }
-  return at < text.size() ? text.substr(0, at) + "…" : text;
-}
-
-// Rows have length 1 (a block each): the dot product of ascending columns.
-double dot(const SparseRow& a, const SparseRow& b) {
-  double sum = 0;
-  for (size_t i = 0, j = 0; i < a.column.size() && j < b.column.size();) {
-    if (a.column[i] == b.column[j])
-      sum += a.value[i++] * b.value[j++];
-    else if (a.column[i] < b.column[j])
-      ++i;
-    else
-      ++j;
-  }
-  return sum;
-}
-
-double length_of(const SparseRow& row) {
-  double sum = 0;
-  for (double v : row.value) sum += v * v;
-  return std::sqrt(sum);
 }
 
 std::vector<size_t> surest_failures(const TestReport& r) {
@@ -123,50 +92,42 @@ void add_neighbours(const Predictor& predictor, const Cases& cases, TestReport& 
   if (failures.empty()) return;
   std::map<std::pair<std::string, std::string>, const Case*> test_case;
   for (const auto* item : cases.of(CaseSet::kTest)) test_case[{item->source, item->id}] = item;
-  const auto training = cases.of(CaseSet::kTraining);
-  std::vector<std::string> texts;
-  for (const auto* item : training) texts.push_back(item->baseline_text);
-  const auto& tfidf = predictor.baseline().tfidf();
-  const SparseRows rows = tfidf.transform(texts);
-  std::vector<SparseRow> row;
-  std::vector<double> length;
-  for (size_t i = 0; i < training.size(); ++i) {
-    row.push_back(rows.row(static_cast<int64_t>(i)));
-    length.push_back(length_of(row.back()));
-  }
+  const TrainingNeighbours neighbours(predictor.baseline().tfidf(), cases.of(CaseSet::kTraining));
   for (size_t f : failures) {
     TestedCase& failed = report.cases[f];
     const auto found = test_case.find({failed.source, failed.id});
-    if (found == test_case.end()) continue;
-    const SparseRow query = tfidf.transform(found->second->baseline_text);
-    const double size = length_of(query);
-    std::vector<std::pair<double, size_t>> near;
-    for (size_t i = 0; i < training.size(); ++i)
-      if (size > 0 && length[i] > 0) near.emplace_back(dot(query, row[i]) / (size * length[i]), i);
-    const size_t most = std::min(kNeighbours, near.size());
-    std::partial_sort(near.begin(), near.begin() + static_cast<ptrdiff_t>(most), near.end(),
-                      [](const auto& a, const auto& b) {
-                        return a.first != b.first ? a.first > b.first : a.second < b.second;
-                      });
-    for (size_t k = 0; k < most; ++k) {
-      const Case& n = *training[near[k].second];
-      failed.neighbours.push_back(
-          {n.id, n.source, first_characters(n.text, kShownCharacters), n.label, near[k].first});
-    }
+    if (found != test_case.end())
+      failed.neighbours = neighbours.of(*found->second, AnswerKind::kClosedSet);
   }
 }
 
 void count_repeats(Predictor& predictor, std::span<const PredictorText> texts,
                    std::span<const Prediction> answers, int64_t times, TestReport& report) {
+  if (times <= 0) return;
+  RepeatedAnswers out{.question = "group",
+                      .how = "same settings",
+                      .times = times,
+                      .cases = static_cast<int64_t>(answers.size()),
+                      .score = "right"};
   std::set<size_t> differing;
+  auto share_right = [&](const auto& label_of) {
+    double right = 0;
+    for (size_t i = 0; i < answers.size(); ++i) right += label_of(i) == report.cases[i].truth;
+    return answers.empty() ? 0 : right / static_cast<double>(answers.size());
+  };
+  out.as_tested = share_right([&](size_t i) { return answers[i].label; });
   for (int64_t t = 0; t < times; ++t) {
     const auto again = predictor.predict(texts);
-    for (size_t i = 0; i < again.size(); ++i)
-      if (again[i].label != answers[i].label || again[i].probabilities != answers[i].probabilities)
-        differing.insert(i);
+    for (size_t i = 0; i < again.size(); ++i) {
+      if (again[i].label != answers[i].label) differing.insert(i);
+      for (size_t g = 0; g < answers[i].probabilities.size(); ++g)
+        out.largest_change = std::max(
+            out.largest_change, std::abs(again[i].probabilities[g] - answers[i].probabilities[g]));
+    }
+    out.scores.push_back(share_right([&](size_t i) { return again[i].label; }));
   }
-  report.repeats = times;
-  report.repeats_differing = static_cast<int64_t>(differing.size());
+  out.differing = static_cast<int64_t>(differing.size());
+  report.repeated.push_back(std::move(out));
 }
 
 }  // namespace gantry

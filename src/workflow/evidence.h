@@ -26,8 +26,8 @@ void describe_prompts(const Settings& settings, TestReport& report);
 // cosine of the baseline's TF-IDF vectors; their texts are cut to 400 characters.
 void add_neighbours(const Predictor& predictor, const Cases& cases, TestReport& report);
 
-// Answers the test set `times` more and counts the answers that differ in group or in any bit of
-// a probability.
+// Answers the test set `times` more and counts the answers that differ in group; says by how much a
+// probability changed.
 void count_repeats(Predictor& predictor, std::span<const PredictorText> texts,
                    std::span<const Prediction> answers, int64_t times, TestReport& report);
 

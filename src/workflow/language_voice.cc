@@ -42,6 +42,10 @@ class LanguageVoice : public Voice {
                                      const CodeList& allowed,
                                      const ProgressSink& progress) override;
   std::vector<VoiceText> write(std::span<const Case> cases, const ProgressSink& progress) override;
+  void draw(double temperature, uint64_t seed) override {
+    temperature_ = temperature;
+    seed_ = seed;
+  }
 
  private:
   struct Asked;  // prompts of those cases that fit
@@ -55,6 +59,8 @@ class LanguageVoice : public Voice {
   std::unique_ptr<PromptMaker> maker_;
   std::map<AnswerKind, std::vector<PromptExample>> examples_;
   std::map<std::string, AnswerTrie> tries_;  // by the list's hash
+  double temperature_ = 0;                   // of drawn texts; 0: none is drawn
+  uint64_t seed_ = 0;
 };
 
 double mean_token_probability(const GenerationResult& result) {
@@ -178,7 +184,9 @@ std::vector<VoiceText> LanguageVoice::write(std::span<const Case> cases,
   const Asked asked = ask(cases, AnswerKind::kText, most);
   GenerationSettings how;
   how.max_tokens = most;
-  how.beams = static_cast<int>(settings_.model.beams);
+  how.beams = temperature_ > 0 ? 1 : static_cast<int>(settings_.model.beams);
+  how.temperature = temperature_;
+  how.seed = seed_;
   how.stop_ids = {maker_->end_id()};
   size_t finished = 0;
   auto results = generate(model_, asked.prompts, how, {}, [&](size_t, const GenerationResult&) {

@@ -78,6 +78,10 @@ class Importer {
   void use(EvidenceFile& file, int64_t line, const std::vector<std::string>& v,
            RatingsImport& out) {
     StoredRating r{v[0], v[2], v[3], {}, v[5], file.name, line};
+    if (v[4].empty()) {  // a sheet that is not filled in yet
+      ++out.ungraded;
+      return;
+    }
     if (r.rater.empty()) return file.reject(line, "missing_rater", "no rater");
     if (!v[1].empty()) {
       auto found = key_.find(v[1]);
@@ -89,10 +93,6 @@ class Importer {
     }
     if (r.item.empty() || r.arm.empty())
       return file.reject(line, "missing_case", "neither an item nor a case with its arm");
-    if (v[4].empty()) {
-      ++out.ungraded;
-      return;
-    }
     auto grade = grades_.find(folded_name(v[4]));
     if (grade == grades_.end())
       return file.reject(line, "unknown_grade",

@@ -238,10 +238,11 @@ TEST(Ratings, SheetKeyAndImport) {
                            "x,Q0001,not acceptable,\n"  // twice
                            "x,Q0003,so so,\n"           // not on the scale
                            "x,Q0099,acceptable,\n"      // unknown item
-                           "x,Q0004,,\n");              // not graded
+                           "x,Q0004,,\n"                // not graded
+                           ",Q0004,,\n");               // nor this one: a sheet as it was written
   const auto in = import_ratings(s.study(), file);
   EXPECT_EQ(in.added, 2);
-  EXPECT_EQ(in.ungraded, 1);
+  EXPECT_EQ(in.ungraded, 2);
   EXPECT_EQ(codes(in.rejected),
             (std::set<std::string>{"graded_twice:4", "unknown_grade:5", "unknown_item:6"}));
   EXPECT_EQ(in.stored.items, 2);

@@ -11,8 +11,11 @@
 #include "report/write_report.h"
 #include "study/cases.h"
 #include "workflow/answer_arms.h"
+#include "workflow/answer_failures.h"
+#include "workflow/answer_repeats.h"
 #include "workflow/answer_sections.h"
 #include "workflow/evidence.h"
+#include "workflow/robustness.h"
 #include "workflow/run_json.h"
 #include "workflow/study_answerer.h"
 #include "workflow/test_parts.h"
@@ -74,7 +77,6 @@ TestOutcome test_answerer(const Study& study, const std::filesystem::path& run_f
   const Settings& settings = study.settings();
   auto store = Store::open_read_only(study.records_path());
   const Cases cases = load_cases(study, *store, progress);
-  store.reset();
   TestOutcome outcome = begin_test(study, run_folder, run, cases);
   TestReport& report = outcome.report;
   describe_training(run, report);
@@ -108,6 +110,19 @@ TestOutcome test_answerer(const Study& study, const std::filesystem::path& run_f
     report.sections.push_back(tuning_section(run, run_folder));
   }
   note_refused(questions, report);
+  repeat_answers(answerer, questions, judge, settings, report, progress);
+  add_answer_failures(answerer, questions, cases.of(CaseSet::kTraining), judge,
+                      settings.test.occluded, report, progress);
+  add_answer_scores(questions, judge, report);
+  if (settings.test.robustness)
+    report.sections.push_back(
+        answers_robustness(*store, answerer, questions, cases.of(CaseSet::kTest), judge, progress));
+  if (closed_set != nullptr) {
+    ReportSection unseen{.name = "unseen",
+                         .title = {"Unseen hospitals and years", "学習にない施設と年"}};
+    unseen.tables.push_back(unseen_table(cases, report));
+    report.sections.push_back(std::move(unseen));
+  }
   describe_prompts(settings, report);
   add_evidence(study, report);
   write_report(report, outcome.folder);

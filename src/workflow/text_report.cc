@@ -29,11 +29,13 @@ FieldEvaluation fields_of(const Arm& arm) {
 
 void figures_table(const QuestionArms& question, const std::vector<FieldEvaluation>& fields,
                    const BootstrapOptions& bootstrap, ReportSection& out) {
-  std::vector<Words> head = {"", "ROUGE-1", "ROUGE-2", "ROUGE-L", "exact"};
-  if (!fields.empty()) head.push_back("every field right");
-  head.push_back("seconds");
-  ReportTable& t = out.table(
-      "text_figures", "Texts: every arm on the same test cases; means with 95 % intervals", head);
+  std::vector<Words> head = {"", "ROUGE-1", "ROUGE-2", "ROUGE-L", {"exact", "完全一致"}};
+  if (!fields.empty()) head.push_back({"every field right", "全項目正答"});
+  head.push_back({"seconds", "秒"});
+  ReportTable& t = out.table("text_figures",
+                             {"Texts: every arm on the same test cases; means with 95 % intervals",
+                              "文章: 同じテスト症例での各手法（平均と95 %区間）"},
+                             head);
   for (size_t a = 0; a < question.arms.size(); ++a) {
     const Arm& arm = question.arms[a];
     const auto exact = std::count_if(arm.scores.begin(), arm.scores.end(),
@@ -51,10 +53,12 @@ void figures_table(const QuestionArms& question, const std::vector<FieldEvaluati
 
 void fields_table(const QuestionArms& question, const std::vector<FieldEvaluation>& fields,
                   ReportSection& out) {
-  std::vector<Words> head = {"field"};
+  std::vector<Words> head = {{"field", "項目"}};
   for (const Arm& arm : question.arms) head.push_back(arm.name);
-  ReportTable& t = out.table(
-      "text_fields", "Regimen by fields: right where the reference has the field; Wilson", head);
+  ReportTable& t = out.table("text_fields",
+                             {"Regimen by fields: right where the reference has the field; Wilson",
+                              "レジメンの項目別正答（参照基準にある項目。Wilson区間）"},
+                             head);
   for (int f = 0; f < kRegimenFields; ++f) {
     std::vector<Cell> row = {field_name(static_cast<RegimenField>(f))};
     for (const FieldEvaluation& of_arm : fields)
@@ -63,8 +67,8 @@ void fields_table(const QuestionArms& question, const std::vector<FieldEvaluatio
   }
   Chart chart{.name = "text_fields",
               .kind = ChartKind::kBars,
-              .caption = "Fields of the regimen",
-              .y_label = "right"};
+              .caption = {"Fields of the regimen", "レジメンの項目"},
+              .y_label = {"right", "正答"}};
   chart.fixed_y = true;
   chart.wide = true;
   for (int f = 0; f < kRegimenFields; ++f)
@@ -107,15 +111,23 @@ void flags_and_cases(const QuestionArms& question, const TextJudge& judge,
     flagged += !flags_of[i].empty();
   }
   if (judge.has_fields()) {
-    ReportTable& t =
-        out.table("text_flags", "Drafts that the checks mark for review", {"check", "drafts"});
+    ReportTable& t = out.table(
+        "text_flags", {"Drafts that the checks mark for review", "検査が確認を求めた下書き"},
+        {{"check", "検査"}, {"drafts", "下書き"}});
     t.rows.push_back(
         {"any", Cell::figure(wilson(flagged, static_cast<int64_t>(question.cases.size())))});
     for (const auto& [code, n] : flags) t.rows.push_back({code, Cell::count(n)});
   }
-  ReportTable& t = out.table("text_cases", "Every test case",
-                             {"case", "source", "reference", "draft", "ROUGE-1", "may stand",
-                              "held back", "marks", "untuned base"});
+  ReportTable& t = out.table("text_cases", {"Every test case", "全てのテスト症例"},
+                             {{"case", "症例"},
+                              {"source", "施設"},
+                              {"reference", "参照基準"},
+                              {"draft", "下書き"},
+                              "ROUGE-1",
+                              {"may stand", "そのまま可"},
+                              {"held back", "保留"},
+                              {"marks", "指摘"},
+                              {"untuned base", "調整前の基盤モデル"}});
   t.folded = true;
   const Arm* original = question.find(ArmRole::kOriginal);
   for (size_t i = 0; i < question.cases.size(); ++i)
@@ -133,9 +145,11 @@ void say_abstention(const QuestionArms& question, const TextJudge& judge, Report
     right += !question.served[i].text->abstain && judge.right(question.arms.front().scores[i]);
   }
   ReportTable& t = out.table(
-      "text_abstention", "Answering only when sure",
-      {"share of drafts given",
-       judge.has_fields() ? "total dose and fractions right among them" : "exact among them"});
+      "text_abstention", {"Answering only when sure", "確信のあるときだけ答える"},
+      {{"share of drafts given", "出した下書きの割合"},
+       judge.has_fields()
+           ? Words("total dose and fractions right among them", "うち総線量と分割回数が正しい")
+           : Words("exact among them", "うち完全一致")});
   t.rows.push_back({Cell::figure(wilson(given, static_cast<int64_t>(question.cases.size()))),
                     Cell::figure(wilson(right, given))});
 }
@@ -146,12 +160,17 @@ ReportSection text_section(const QuestionArms& question, const TextJudge& judge,
                            const QuestionArms* closed_set, const BootstrapOptions& bootstrap) {
   ReportSection out;
   out.name = "texts";
-  out.title = judge.has_fields() ? "Regimens" : "Texts";
+  out.title = judge.has_fields() ? Words("Regimens", "レジメン") : Words("Texts", "文章");
   out.say("A draft for a clinician to judge, never an order. ROUGE with " +
           TextJudge::rouge_tokens() + "." +
           (judge.has_fields() ? " Fields are read from both texts by the same rules; a field that "
                                 "the reference does not have is not scored."
                               : ""));
+  out.paragraphs.back().text.ja =
+      "臨床医が判断するための下書きで、指示ではありません。ROUGEの数え方: " +
+      TextJudge::rouge_tokens() + "。" +
+      (judge.has_fields() ? "項目は両方の文章から同じ規則で読み、参照基準にない項目は採点しません。"
+                          : "");
   std::vector<FieldEvaluation> fields;
   if (judge.has_fields())
     for (const Arm& arm : question.arms) fields.push_back(fields_of(arm));

@@ -48,6 +48,12 @@ class Voice {
                                              const ProgressSink& progress) = 0;
   virtual std::vector<VoiceText> write(std::span<const Case> cases,
                                        const ProgressSink& progress) = 0;
+  // From now on texts are drawn by chance at this temperature, case by case from `seed`; 0: written
+  // as the study's settings say. For a voice that writes none it means nothing.
+  virtual void draw(double temperature, uint64_t seed) {
+    (void)temperature;
+    (void)seed;
+  }
 };
 
 }  // namespace gantry
