@@ -52,6 +52,8 @@ struct Case {
   std::string code_note;  // how it was read, where that is not as it stands
   std::string free_text;  // reference answer in free text; "" none
   std::string similar;    // for prompts with {similar}: the text of the training case most alike
+  // For prompts with {candidates}: what a ranker of other cases answers, best first.
+  std::string candidate_labels, candidate_codes;
   CaseSet set = CaseSet::kNone;
   int fold = -1;                 // of training + tuning, 0 ... folds-1
   double sampling_fraction = 1;  // share of this case's group in its set that was kept

@@ -92,6 +92,7 @@ struct Settings {
     std::string record = "{text}";
     std::string closed_set, codes, text;  // the questions
     std::string too_long = "refuse";      // | "shorten": a case that does not fit the context
+    int64_t candidates = 3;               // that {candidates} shows
     int64_t examples = 4;                 // of the few-shot arm of a test; 0: no such arm
   } prompt;
 
@@ -192,8 +193,9 @@ struct Settings {
     double ema_decay = 0.99;
     int64_t averaged_epochs = 3;
     std::string adapters = "one";  // | "each": one adapter for all questions, or one for each
-    int64_t step_tokens = 0;       // a decoder's step, in tokens; 0: train.batch_reports cases
-    bool recompute = false;        // a decoder's activations are computed again in backward
+    std::string answer_weight = "token";  // | "answer": what weighs alike in a decoder's loss
+    int64_t step_tokens = 0;  // a decoder's step, in tokens; 0: train.batch_reports cases
+    bool recompute = false;   // a decoder's activations are computed again in backward
   } train;
 
   // Continued masked-language pretraining on the study's own reports before the restarts.

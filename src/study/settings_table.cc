@@ -76,10 +76,11 @@ const SettingRow kRows[] = {
     {"prompt.chat", AT(prompt.chat), "", kAny, kAny, false, "Chat template around the prompt: its name, `none`, or `auto`, which is what the base model was made for."},
     {"prompt.instruction", AT(prompt.instruction), "", kAny, kAny, false, "What stands before every case."},
     {"prompt.record", AT(prompt.record), "", kAny, kAny, false, "The case."},
-    {"prompt.closed_set", AT(prompt.closed_set), "", kAny, kAny, false, "The question for one of the groups."},
+    {"prompt.closed_set", AT(prompt.closed_set), "", kAny, kAny, false, "The question for one of the groups. In the questions for groups and codes {candidates} is what the ranker beside the language model answers (fitted without the case's own source), best first; in the question for a free text {similar} is the text of the training case most alike."},
     {"prompt.codes", AT(prompt.codes), "", kAny, kAny, false, "The question for a code."},
     {"prompt.text", AT(prompt.text), "", kAny, kAny, false, "The question for a free text."},
     {"prompt.too_long", AT(prompt.too_long), "refuse|shorten", kAny, kAny, false, "A case that does not fit the model's context: it is refused and listed, or its text is shortened in the middle, which is counted and listed."},
+    {"prompt.candidates", AT(prompt.candidates), "", 1, 100, false, "How many answers {candidates} shows."},
     {"prompt.examples", AT(prompt.examples), "", 0, 64, false, "Training cases shown to the untuned base in the few-shot arm of a test; 0: no such arm."},
 
     {"sections.use", AT(sections.use), "", kAny, kAny, true, "The sections the model reads, in this order: kinds of the heading table (`indication`, `findings`, `diagnosis`, ...) or `whole` for all of the report."},
@@ -184,6 +185,7 @@ const SettingRow kRows[] = {
     {"train.averaged_epochs", AT(train.averaged_epochs), "", 1, 10000, false, "Epochs of `averaging = \"last_epochs\"`."},
 
     {"train.adapters", AT(train.adapters), "one|each", kAny, kAny, false, "Decoders, where several things are asked: one adapter for all questions, or one for each."},
+    {"train.answer_weight", AT(train.answer_weight), "token|answer", kAny, kAny, false, "Decoders: what weighs alike in the loss, every token of an answer or every answer; where long and short answers are asked for, tokens let the long ones have nearly all of it."},
     {"train.step_tokens", AT(train.step_tokens), "", 0, kMany, false, "Decoders: tokens a step; 0: `batch_reports` cases with all their questions."},
     {"train.recompute", AT(train.recompute), "", kAny, kAny, false, "Decoders: activations are computed again in backward, which takes less memory and more time."},
 

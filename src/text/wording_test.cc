@@ -22,6 +22,20 @@ TEST(Wording, AppliesRulesInOrderAndKeepsTheRest) {
   EXPECT_EQ(wording.fold("aab aaa x"), "c b x");
 }
 
+TEST(Wording, GroupsMoveWithinTheReplacement) {
+  const Wording wording = Wording::parse("no (\\w+)( \\w+)?\t\\1\\2なし\\x\n", "table");
+  EXPECT_EQ(wording.fold("no new lesion, no node"), "new lesionなし\\x, nodeなし\\x");
+}
+
+TEST(Wording, EnglishNegationStandsBehindAsInJapanese) {
+  const Wording wording =
+      Wording::load(std::filesystem::path(GANTRY_SOURCE_DIR) / "tasks/radiology-wording.tsv");
+  EXPECT_EQ(wording.fold("no evidence of bone mets"), "骨転移なし");
+  EXPECT_EQ(wording.fold("No new bone lesions. LN: NED"), "新出 骨 病変なし. リンパ節: 病変なし");
+  EXPECT_EQ(wording.fold("no sig. interval change"), "不変");
+  EXPECT_EQ(wording.fold("bone mets: NC, can't be ruled out"), "骨転移: 不変, 可能性あり");
+}
+
 TEST(Wording, SaysWhereATableIsWrong) {
   for (const char* table : {"ok\tfine\nno tab here\n", "x\ty\n(\tz\n"}) {
     try {

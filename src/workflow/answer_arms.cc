@@ -87,26 +87,42 @@ class Maker {
   const std::vector<Case>& cases() const { return cases_; }
   bool is_list() const { return out_.kind != AnswerKind::kText; }
 
-  void add(ArmRole role, std::string name, std::string about, Voice* voice) {
-    Stopwatch watch;
+  // What a voice says to this question alone.
+  StudyAnswerer::Asked ask(Voice* voice) const {
+    return answerer_.ask(
+        {{out_.kind, cases_}}, [voice](AnswerKind) { return voice; }, false);
+  }
+
+  void add(ArmRole role, std::string name, std::string about, const StudyAnswerer::Asked& asked) {
     if (is_list()) {
-      add_lists(role, std::move(name), std::move(about), voice);
+      const StudyAnswerer::Lists& lists = asked.lists.at(out_.kind);
+      note_refused(lists.refused);
+      out_.arms.push_back(list_arm(role, std::move(name), std::move(about), lists.alone,
+                                   {.ranker_weight = 0, .temperature = 1}));
     } else {
-      add_texts(role, std::move(name), std::move(about), voice);
+      add_texts(role, std::move(name), std::move(about), asked, asked.texts);
     }
-    out_.arms.back().seconds = watch.seconds();
+    out_.arms.back().seconds = asked.seconds.at(out_.kind);
   }
 
   // The language model and the ranker as they serve, and the language model alone.
-  void add_served(const std::string& base, Voice* voice) {
-    Stopwatch watch;
+  void add_served(const std::string& base, Voice* voice, const StudyAnswerer::Asked& asked) {
     if (!is_list()) {
-      const bool model = voice != nullptr;
-      add(ArmRole::kServed, model ? base + ", tuned" : "nearest training case",
-          "the study's model, chosen on tuning cases alone", voice);
+      const double trust = answerer_.file().text_model_weight;
+      const bool joined = voice == nullptr || trust < 1;
+      add_texts(ArmRole::kServed,
+                voice == nullptr ? "what the nearest cases agree on"
+                : joined         ? base + ", tuned, joined with the nearest cases (weight " +
+                               format_double(trust, 1) + ")"
+                         : base + ", tuned",
+                "the study's model, chosen on tuning cases alone", asked, asked.served_texts);
+      out_.arms.back().seconds = asked.seconds.at(out_.kind);
+      if (joined && voice != nullptr)
+        add(ArmRole::kTuned, base + ", tuned, alone",
+            "the tuned model's own text, whatever the nearest cases say", asked);
       return;
     }
-    auto lists = answerer_.list_scores(cases_, out_.kind, voice);
+    const StudyAnswerer::Lists& lists = asked.lists.at(out_.kind);
     note_refused(lists.refused);
     const ListChoice& choice = answerer_.file().choices.at(out_.kind);
     const bool joined = voice != nullptr && choice.ranker_weight > 0;
@@ -117,7 +133,7 @@ class Maker {
     out_.arms.push_back(list_arm(ArmRole::kServed, name,
                                  "the study's model, chosen on tuning cases alone", lists.scores,
                                  choice));
-    out_.arms.back().seconds = watch.seconds();
+    out_.arms.back().seconds = asked.seconds.at(out_.kind);
     if (!joined && out_.kind != AnswerKind::kCodes) return;
     if (voice == nullptr) return;
     out_.arms.push_back(list_arm(ArmRole::kTuned, base + ", tuned, alone",
@@ -153,19 +169,23 @@ class Maker {
       out_.examples.push_back(one.item->source + "/" + one.item->id);
   }
 
-  // Examples as the prompt shows them: where it shows the most similar case's text, another's than
-  // the example's own.
+  // Examples as the prompt shows them: of the most similar case's text another's than the example's
+  // own.
   std::vector<PromptExample> prepared(const std::vector<PromptExample>& examples) {
-    if (is_list() || !shows_similar(answerer_.settings())) return examples;
+    const Settings& settings = answerer_.settings();
+    if (!shows_others(settings, out_.kind)) return examples;
+    const AnswerRanker& member = answerer_.ranker(RankerRole::kMember, out_.kind);
     std::vector<PromptExample> out;
     shown_.clear();
-    for (const PromptExample& one : examples) shown_.push_back(std::make_unique<Case>(*one.item));
-    const AnswerRanker& nearest = answerer_.ranker(RankerRole::kNearest, AnswerKind::kText);
-    for (size_t i = 0; i < examples.size(); ++i) {
-      for (const RankedAnswer& near : nearest.rank(shown_[i]->baseline_text, 2))
-        if (near.answer != examples[i].answer && shown_[i]->similar.empty())
-          shown_[i]->similar = near.answer;
-      out.push_back({shown_[i].get(), examples[i].answer});
+    for (const PromptExample& example : examples) {
+      Case& item = *shown_.emplace_back(std::make_unique<Case>(*example.item));
+      if (is_list()) {
+        show_others(member, out_.kind, settings, std::span(&item, 1));
+      } else {
+        for (const RankedAnswer& near : member.rank(item.baseline_text, 2))
+          if (near.answer != example.answer && item.similar.empty()) item.similar = near.answer;
+      }
+      out.push_back({&item, example.answer});
     }
     return out;
   }
@@ -216,17 +236,9 @@ class Maker {
     return arm;
   }
 
-  void add_lists(ArmRole role, std::string name, std::string about, Voice* voice) {
-    auto lists = answerer_.list_scores(cases_, out_.kind, voice);
-    note_refused(lists.refused);
-    out_.arms.push_back(list_arm(role, std::move(name), std::move(about), lists.alone,
-                                 {.ranker_weight = 0, .temperature = 1}));
-  }
-
-  void add_texts(ArmRole role, std::string name, std::string about, Voice* voice) {
-    std::vector<std::string> refused;
-    const auto texts = answerer_.texts(cases_, voice, refused);
-    note_refused(refused);
+  void add_texts(ArmRole role, std::string name, std::string about,
+                 const StudyAnswerer::Asked& asked, const std::vector<TextAnswer>& texts) {
+    note_refused(asked.texts_refused);
     Arm arm{.role = role, .name = std::move(name), .about = std::move(about)};
     for (size_t i = 0; i < texts.size(); ++i) push_text(arm, i, texts[i].text, texts[i].confidence);
     out_.arms.push_back(std::move(arm));
@@ -295,15 +307,29 @@ std::vector<QuestionArms> answer_all_arms(StudyAnswerer& answerer, const Setting
   std::unique_ptr<Voice> original;
   if (base != kNoBase && DecoderFolder::is_decoder(answerer.base_path()))
     original = open_language_voice(answerer.base_path(), "", answerer.settings());
+  std::map<AnswerKind, Maker> makers;
+  std::map<AnswerKind, std::span<const Case>> cases;
+  for (AnswerKind kind : questions_of(answerer.settings())) {
+    const auto at = makers.try_emplace(kind, answerer, settings, kind, tests, training, judge);
+    cases[kind] = at.first->second.cases();
+  }
+  tell(progress, Progress{.phase = "testing the study's model"});
+  const auto served = answerer.ask(cases, [&](AnswerKind kind) { return answerer.voice(kind); });
+  StudyAnswerer::Asked untuned;
+  if (original) {
+    tell(progress, Progress{.phase = "testing the untuned base"});
+    untuned = answerer.ask(
+        cases, [&](AnswerKind) { return original.get(); }, false);
+  }
   std::vector<QuestionArms> out;
   for (AnswerKind kind : questions_of(answerer.settings())) {
-    Maker maker(answerer, settings, kind, tests, training, judge);
+    Maker& maker = makers.at(kind);
     Voice* tuned = answerer.voice(kind);
     tell(progress, Progress{.phase = "testing " + std::string(word_of(kind))});
-    maker.add_served(base, tuned);
+    maker.add_served(base, tuned, served);
     if (original) {
       maker.add(ArmRole::kOriginal, base + ", untuned",
-                "the base model as it came, same prompt and constraint", original.get());
+                "the base model as it came, same prompt and constraint", untuned);
       if (settings.prompt.examples > 0) {
         const auto chosen = choose_examples(training, kind, settings);
         maker.set_examples(chosen);
@@ -311,11 +337,12 @@ std::vector<QuestionArms> answer_all_arms(StudyAnswerer& answerer, const Setting
         const std::string shots = ", " + std::to_string(examples.size()) + " examples shown";
         tuned->show(kind, examples);
         maker.add(ArmRole::kTunedShots, base + ", tuned" + shots,
-                  "the tuned model with training cases in the prompt", tuned);
+                  "the tuned model with training cases in the prompt", maker.ask(tuned));
         tuned->show(kind, {});
         original->show(kind, examples);
         maker.add(ArmRole::kOriginalShots, base + ", untuned" + shots,
-                  "the base model with the same training cases in the prompt", original.get());
+                  "the base model with the same training cases in the prompt",
+                  maker.ask(original.get()));
         original->show(kind, {});
       }
     }

@@ -8,21 +8,31 @@
 #include "base/strings.h"
 #include "stats/code_evaluation.h"
 #include "stats/proportion.h"
-#include "study/data_folder.h"
-#include "text/code_ranker.h"
+#include "workflow/joined_text.h"
+#include "workflow/study_rankers.h"
 #include "workflow/text_judge.h"
 
 namespace gantry {
 namespace {
+
+// What is said to one tuning case in free text, and what that is worth.
+struct TextVoices {
+  // Of a text: its confidence, whether it may stand, ROUGE-1.
+  struct Worth {
+    double confidence = 0;
+    bool right = false;
+    double rouge1 = 0;
+  };
+  Worth model, nearest;
+  std::vector<Worth> joined;  // [model_weights()]; the last is the model's with its own confidence
+};
 
 // What the tuning cases of several rounds say to one question.
 struct Gathered {
   std::vector<ListScores> scores;
   std::vector<std::string> truth;
   std::vector<std::string> patients;
-  std::vector<double> confidence;  // of texts
-  std::vector<uint8_t> right;
-  std::vector<double> rouge1;
+  std::vector<TextVoices> texts;
   std::set<std::string> tuned_on;
 };
 
@@ -34,52 +44,24 @@ std::vector<Case> answered(const TrainingPlan& plan, const std::vector<size_t>& 
   return out;
 }
 
-// Each case's clinic, or its patient where there is one clinic only.
-std::vector<int32_t> clinics_of(const std::vector<Case>& cases) {
-  std::vector<std::string> sources, patients;
-  for (const Case& item : cases) {
-    sources.push_back(item.source);
-    patients.push_back(item.patient);
-  }
-  const bool several = std::any_of(sources.begin(), sources.end(),
-                                   [&](const std::string& one) { return one != sources[0]; });
-  return number_clusters(several ? sources : patients);
-}
-
 // The rankers of one question, fitted to `cases`.
 void fit_rankers(const std::vector<Case>& cases, AnswerKind kind, const Settings& settings,
                  const std::filesystem::path& folder) {
-  std::vector<std::string> texts, answers;
-  for (const Case& item : cases) {
-    texts.push_back(item.baseline_text);
-    answers.push_back(reference_answer(item, kind));
-  }
-  if (answers.empty())
+  if (cases.empty())
     throw Error("E0722", "no training case answers the question for " + std::string(word_of(kind)),
                 "Import cases with reference answers, or take it out of study.answers.");
+  std::vector<const Case*> all;
+  for (const Case& item : cases) all.push_back(&item);
+  const RankerCases learned = ranker_cases(all, kind);
   auto write = [&](RankerRole role, const AnswerRanker& ranker) {
     write_file_atomically(
         folder / (std::string(word_of(role)) + "-" + std::string(word_of(kind)) + ".bin"),
         ranker.serialize());
   };
-  write(RankerRole::kMajority, *train_majority(answers));
-  write(RankerRole::kNearest, *train_nearest_case(texts, answers));
-  if (kind == AnswerKind::kText) return;
-  // Characters within words read a clinic's shorthand better than words do (docs/recipe.md), at ten
-  // times the cost, which hundreds of codes do not repay.
-  const auto ngrams = train_ngram_ranker(
-      texts, answers,
-      {.unit = kind == AnswerKind::kCodes ? NgramUnit::kWord : NgramUnit::kCharacterInWord,
-       .c = settings.tfidf.c > 0 ? settings.tfidf.c : 100});
-  write(RankerRole::kNgrams, *ngrams);
-  if (kind == AnswerKind::kCodes && !settings.codes.concepts.empty()) {
-    const auto codes = open_study_codes(settings);
-    write(RankerRole::kMember,
-          *train_code_ranker(texts, answers, clinics_of(cases), codes->whole, codes->allowed,
-                             CodeConcepts::load(data_file("tasks/" + settings.codes.concepts))));
-  } else {
-    write(RankerRole::kMember, *ngrams);
-  }
+  write(RankerRole::kMajority, *train_majority(learned.answers));
+  write(RankerRole::kNearest, *train_nearest_case(learned.texts, learned.answers));
+  write(RankerRole::kMember, *train_member(learned, kind, settings));
+  if (kind != AnswerKind::kText) write(RankerRole::kNgrams, *train_ngrams(learned, kind, settings));
 }
 
 void fit_all(const TrainingPlan& plan, const std::vector<size_t>& indices,
@@ -134,24 +116,64 @@ void decide_list(const Gathered& all, AnswerKind kind, const Settings& settings,
   question.note = choice.note;
 }
 
-void decide_text(const Gathered& all, const Settings& settings, StudyAnswererFile& about,
-                 AnswererEvidence::Question& question) {
-  question.abstention = choose_abstention_threshold(
-      all.confidence, all.right, settings.predict.error_rate,
-      settings.predict.abstention == "upper-bound" ? AbstentionRule::kUpperBound
-                                                   : AbstentionRule::kObserved);
+RecipeStep text_step(const std::string& name, const std::vector<TextVoices::Worth>& worth,
+                     const Settings& settings) {
+  const auto n = static_cast<int64_t>(worth.size());
+  double rouge1 = 0;
+  for (const auto& one : worth) rouge1 += one.rouge1 / static_cast<double>(n);
+  const auto right =
+      std::count_if(worth.begin(), worth.end(), [](const auto& w) { return w.right; });
+  return {"text: " + name + ", mean ROUGE-1 " + format_double(rouge1, 3) + "; " +
+              (settings.regimen.terms.empty() ? "exact"
+                                              : "total dose and fractions as in the reference"),
+          wilson(right, n), not_defined(n)};
+}
+
+void decide_text(const Gathered& all, bool model, const Settings& settings,
+                 StudyAnswererFile& about, AnswererEvidence::Question& question) {
+  std::vector<std::vector<double>> scores;
+  for (const TextVoices& one : all.texts) {
+    std::vector<double>& of_case = scores.emplace_back();
+    for (const TextVoices::Worth& worth : one.joined) of_case.push_back(worth.rouge1);
+  }
+  const std::vector<double> weights = model_weights();
+  size_t chosen = weights.size() - 1;
+  if (settings.ensemble.tfidf || !model) {
+    about.text_model_weight = model ? choose_model_weight(scores).model_weight : 0;
+    chosen = static_cast<size_t>(
+        std::find(weights.begin(), weights.end(), about.text_model_weight) - weights.begin());
+  }
+  std::vector<TextVoices::Worth> nearest, written, neighbours, served;
+  for (const TextVoices& one : all.texts) {
+    nearest.push_back(one.nearest);
+    written.push_back(one.model);
+    neighbours.push_back(one.joined.front());
+    served.push_back(one.joined[chosen]);
+  }
+  question.steps.push_back(text_step("nearest case", nearest, settings));
+  question.steps.push_back(text_step("what the nearest cases agree on", neighbours, settings));
+  if (model) {
+    question.steps.push_back(text_step("language model", written, settings));
+    question.steps.push_back(
+        text_step("joined, the language model weighing " + format_double(weights[chosen], 1),
+                  served, settings));
+  }
+  std::vector<double> confidence;
+  std::vector<uint8_t> right;
+  for (const TextVoices::Worth& worth : served) {
+    confidence.push_back(worth.confidence);
+    right.push_back(worth.right);
+  }
+  question.abstention = choose_abstention_threshold(confidence, right, settings.predict.error_rate,
+                                                    settings.predict.abstention == "upper-bound"
+                                                        ? AbstentionRule::kUpperBound
+                                                        : AbstentionRule::kObserved);
   about.text_abstains = question.abstention.attainable;
   about.text_threshold = about.text_abstains ? question.abstention.threshold : 0;
   if (!about.text_abstains)
     question.note =
         "No threshold keeps the tuning cases' error rate at the stated one: every text is given, "
         "none is held back.";
-  const auto n = static_cast<int64_t>(all.right.size());
-  RecipeStep step{settings.regimen.terms.empty()
-                      ? "text: exact"
-                      : "text: total dose and fractions as in the reference",
-                  wilson(std::count(all.right.begin(), all.right.end(), 1), n), not_defined(n)};
-  question.steps.push_back(std::move(step));
 }
 
 // Which rounds speak about which question: those of the adapter that serves, or, without a language
@@ -187,13 +209,28 @@ void gather_lists(const StudyAnswerer& answerer, const std::vector<Case>& cases,
 void gather_texts(const StudyAnswerer& answerer, const std::vector<Case>& cases,
                   const TextJudge& judge, Gathered& into) {
   std::vector<std::string> refused;
-  const auto texts = answerer.texts(cases, answerer.voice(AnswerKind::kText), refused);
+  Voice* voice = answerer.voice(AnswerKind::kText);
+  const auto texts = answerer.texts(cases, voice, refused);
+  const AnswerRanker& nearest = answerer.ranker(RankerRole::kNearest, AnswerKind::kText);
+  const AnswerRanker& neighbours = answerer.ranker(RankerRole::kMember, AnswerKind::kText);
   for (size_t i = 0; i < cases.size(); ++i) {
     if (!refused[i].empty()) continue;
-    const TextScores scores = judge.score(cases[i].free_text, texts[i].text);
-    into.confidence.push_back(texts[i].confidence);
-    into.right.push_back(judge.right(scores));
-    into.rouge1.push_back(scores.rouge1);
+    auto worth = [&](const std::string& text, double confidence) {
+      const TextScores scores = judge.score(cases[i].free_text, text);
+      return TextVoices::Worth{confidence, judge.right(scores), scores.rouge1};
+    };
+    TextVoices said{.model = worth(texts[i].text, texts[i].confidence)};
+    const RankedAnswer near = nearest.rank(cases[i].baseline_text, 1).front();
+    said.nearest = worth(near.answer, near.score);
+    const JoinedText joined(neighbours, cases[i].baseline_text,
+                            voice == nullptr ? std::nullopt : std::optional(texts[i].text));
+    for (double weight : model_weights()) {
+      const JoinedText::Choice choice = joined.choose(weight);
+      said.joined.push_back(worth(choice.text, choice.agreement));
+    }
+    // Where the model's text always stands it is its own confidence that counts.
+    if (voice != nullptr) said.joined.back() = said.model;
+    into.texts.push_back(std::move(said));
     into.patients.push_back(cases[i].patient);
   }
 }
@@ -230,7 +267,7 @@ AnswererEvidence weigh_answerer(const TrainingPlan& plan, const std::vector<Adap
     for (const std::string& name : all.tuned_on)
       question.tuned_on += (question.tuned_on.empty() ? "" : ", ") + name;
     if (kind == AnswerKind::kText) {
-      decide_text(all, settings, about, question);
+      decide_text(all, settings.model.base != kNoBase, settings, about, question);
     } else {
       decide_list(all, kind, settings, about, question);
     }

@@ -142,8 +142,10 @@ void tune_group(Work& work, AdapterGroup& group, std::vector<std::string>& refus
   for (size_t r = 0; r < work.plan.rounds.size(); ++r) {
     const TrainingRound& round = work.plan.rounds[r];
     const auto tuning_cases = work.pick(round.tuning);
-    if (shows_similar(work.settings))
-      find_similar_for_training(work.changeable(round.training), work.changeable(round.tuning));
+    for (AnswerKind kind : group.kinds)
+      if (shows_others(work.settings, kind))
+        show_others_in_training(work.changeable(round.training), work.changeable(round.tuning),
+                                kind, work.settings);
     MadePairs training =
         make_pairs(*work.maker, work.pick(round.training), group.kinds, work.settings);
     MadePairs tuning = make_pairs(*work.maker, tuning_cases, group.kinds, work.settings);

@@ -63,6 +63,16 @@ class LanguageVoice : public Voice {
   uint64_t seed_ = 0;
 };
 
+// Codes as numbers of the list, which is the order of its trie.
+std::vector<int32_t> rows_of(const std::vector<std::string>& codes, const CodeList& list) {
+  std::vector<int32_t> rows;
+  for (const std::string& code : codes) {
+    rows.push_back(list.find(code));
+    GANTRY_CHECK(rows.back() >= 0);
+  }
+  return rows;
+}
+
 double mean_token_probability(const GenerationResult& result) {
   const size_t tokens = result.ids.size() + (result.stop == StopReason::kEnd ? 1 : 0);
   return tokens == 0 ? 0 : std::exp(result.log_probability / static_cast<double>(tokens));
@@ -155,25 +165,23 @@ std::vector<VoiceList> LanguageVoice::score_codes(
     out[i].tokens = asked.tokens[i];
     out[i].taken_out = asked.taken[i];
   }
+  std::vector<std::vector<int32_t>> also;
+  for (size_t i : asked.of) also.push_back(rows_of(candidates[i], allowed));
   const auto beams = static_cast<int>(settings_.model.code_beams);
-  const auto found = rank_answers(
-      model_, asked.prompts, trie,
-      {.beams = beams, .top = static_cast<size_t>(beams), .progress = [&](size_t done) {
-         tell(progress, phase("searching the code list", done, asked.prompts.size()));
-       }});
-  for (size_t k = 0; k < found.size(); ++k)
-    for (const ScoredAnswer& one : found[k].answers)
-      out[asked.of[k]].found.emplace_back(trie.answer(static_cast<size_t>(one.index)),
-                                          one.log_probability);
-  // Each case has candidates of its own: a trie of some dozens of codes behind one prompt.
-  for (size_t k = 0; k < asked.prompts.size(); ++k) {
-    const size_t i = asked.of[k];
-    if (candidates[i].empty()) continue;
-    const AnswerTrie own = AnswerTrie::compile(model_.tokenizer(), maker_->end_id(), candidates[i]);
-    out[i].log_probability = score_closed_set(model_, std::span(asked.prompts).subspan(k, 1), own)
-                                 .front()
-                                 .log_probability;
-    tell(progress, phase("scoring codes", k + 1, asked.prompts.size()));
+  const auto found =
+      rank_answers(model_, asked.prompts, trie,
+                   {.beams = beams,
+                    .top = static_cast<size_t>(beams),
+                    .also = also,
+                    .progress = [&](size_t done) {
+                      tell(progress, phase("searching the code list", done, asked.prompts.size()));
+                    }});
+  for (size_t k = 0; k < found.size(); ++k) {
+    VoiceList& one = out[asked.of[k]];
+    one.log_probability = found[k].also;
+    for (const ScoredAnswer& answer : found[k].answers)
+      one.found.emplace_back(trie.answer(static_cast<size_t>(answer.index)),
+                             answer.log_probability);
   }
   return out;
 }

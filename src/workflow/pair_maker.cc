@@ -30,6 +30,8 @@ MadePairs make_pairs(const PromptMaker& maker, std::span<const Case* const> case
       pair.id = pair_id(*item, kind);
       pair.key = key_of(*item);
       pair.answer = maker.answer(reference);
+      if (settings.train.answer_weight == "answer")
+        pair.token_weight = 1 / static_cast<float>(pair.answer.size());
       try {
         pair.prompt = maker.prompt(*item, kind);
         const int64_t room = maker.context() - static_cast<int64_t>(pair.answer.size());

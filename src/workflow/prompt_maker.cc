@@ -26,10 +26,13 @@ std::string template_text(const Settings::Prompt& prompt, AnswerKind kind) {
 }
 
 // The case's columns as text; the reference answers and the plans are not among them.
-std::map<std::string, std::string> columns_of(const Case& item) {
+std::map<std::string, std::string> columns_of(const Case& item, AnswerKind kind) {
   static const std::set<std::string> kHidden = {"diagnoses", "plans", "answer", "label"};
   std::map<std::string, std::string> out = {
-      {"text", item.text}, {"source", item.source}, {"date", item.date}, {"similar", item.similar}};
+      {"text", item.text}, {"source", item.source}, {"date", item.date}};
+  if (kind == AnswerKind::kText) out["similar"] = item.similar;
+  if (kind == AnswerKind::kClosedSet) out["candidates"] = item.candidate_labels;
+  if (kind == AnswerKind::kCodes) out["candidates"] = item.candidate_codes;
   const auto fields = nlohmann::json::parse(item.fields_json, nullptr, false);
   if (fields.is_object())
     for (const auto& [key, value] : fields.items())
@@ -66,7 +69,7 @@ PromptMaker::PromptMaker(const Settings& settings, const Tokenizer& tokenizer,
 }
 
 FilledPrompt PromptMaker::fill(const Case& item, AnswerKind kind) const {
-  return templates_.at(kind).fill(columns_of(item), item.id);
+  return templates_.at(kind).fill(columns_of(item, kind), item.id);
 }
 
 std::vector<ChatTurn> PromptMaker::turns(const Case& item, AnswerKind kind,
@@ -104,10 +107,12 @@ std::string PromptMaker::shown(const Case& item, AnswerKind kind) const {
 }
 
 void PromptMaker::check_columns(std::span<const Case* const> cases) const {
-  std::set<std::string> there;
-  for (const Case* item : cases)
-    for (const auto& [name, value] : columns_of(*item)) there.insert(name);
-  for (const auto& [kind, prompt] : templates_) prompt.check_fields({there.begin(), there.end()});
+  for (const auto& [kind, prompt] : templates_) {
+    std::set<std::string> there;
+    for (const Case* item : cases)
+      for (const auto& [name, value] : columns_of(*item, kind)) there.insert(name);
+    prompt.check_fields({there.begin(), there.end()});
+  }
 }
 
 }  // namespace gantry

@@ -1,5 +1,7 @@
-// Prompts that show the free text of the training case most alike ({similar}): the language model
-// then adapts what a nearest-case baseline would only repeat.
+// Prompts that show what other cases say: the free text of the training case most alike
+// ({similar}), which a language model adapts where a nearest-case baseline would only repeat it;
+// and the answers of the ranker beside the model ({candidates}), which it weighs against the case's
+// text.
 #pragma once
 
 #include <span>
@@ -7,18 +9,22 @@
 
 #include "study/cases.h"
 #include "text/answer_ranker.h"
+#include "workflow/questions.h"
 
 namespace gantry {
 
-// Whether settings.prompt.text names {similar}.
-bool shows_similar(const Settings& settings);
+// Whether the question's prompt shows {similar} or {candidates}.
+bool shows_others(const Settings& settings, AnswerKind kind);
 
-// Case::similar of new cases, from a nearest-case ranker over the training cases.
-void find_similar(const AnswerRanker& nearest, std::span<Case> cases);
+// Fills Case::similar, candidate_labels or candidate_codes of new cases by the study's member for
+// that question (RankerRole::kMember).
+void show_others(const AnswerRanker& member, AnswerKind kind, const Settings& settings,
+                 std::span<Case> cases);
 
-// ... and of the training cases themselves and of tuning cases. A training case is shown one of
-// another source (of another patient where there is one source only), as a new clinic's case will
-// be.
-void find_similar_for_training(std::span<Case* const> training, std::span<Case* const> tuning);
+// ... and of the training cases themselves and of tuning cases. What a training case is shown comes
+// from cases of other sources (of other patients where there is one source only), as it will be for
+// a new clinic's case.
+void show_others_in_training(std::span<Case* const> training, std::span<Case* const> tuning,
+                             AnswerKind kind, const Settings& settings);
 
 }  // namespace gantry

@@ -1,6 +1,7 @@
 #include "workflow/study_answerer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "weights/model_folder.h"
 #include "weights/shelf.h"
 #include "workflow/encoder_voice.h"
+#include "workflow/joined_text.h"
 #include "workflow/language_voice.h"
 #include "workflow/run_json.h"
 #include "workflow/similar_cases.h"
@@ -22,7 +24,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
+
+// Cases asked all their questions before the next: as many as a language model decodes at once.
+constexpr size_t kTogether = 64;
 // What a new case needs to become the same prompt the model was trained on.
 constexpr std::string_view kKeptSections[] = {"study",  "columns",  "labels", "codes",
                                               "prompt", "sections", "focus",  "model",
@@ -87,6 +92,7 @@ StudyAnswererFile read_file_of(const std::filesystem::path& folder, Settings& se
     out.code_edition = json.at("code_edition");
     out.code_hash = json.at("code_hash");
     out.unseen_share = json.at("unseen_share");
+    out.text_model_weight = json.at("text_model_weight");
     out.text_abstains = json.at("text_abstains");
     out.text_threshold = json.at("text_threshold");
     settings = read_settings(json.at("settings"));
@@ -113,7 +119,7 @@ std::string_view word_of(RankerRole role) {
 }
 
 bool has_ranker(AnswerKind kind, RankerRole role) {
-  return kind != AnswerKind::kText || role == RankerRole::kNearest || role == RankerRole::kMajority;
+  return kind != AnswerKind::kText || role != RankerRole::kNgrams;
 }
 
 bool is_study_answerer(const std::filesystem::path& folder) {
@@ -139,6 +145,7 @@ void write_study_answerer(const std::filesystem::path& folder, const StudyAnswer
   out["code_edition"] = about.code_edition;
   out["code_hash"] = about.code_hash;
   out["unseen_share"] = about.unseen_share;
+  out["text_model_weight"] = about.text_model_weight;
   out["text_abstains"] = about.text_abstains;
   out["text_threshold"] = about.text_threshold;
   out["settings"] = settings_json(settings, kKeptSections);
@@ -255,8 +262,25 @@ const AnswerRanker& StudyAnswerer::ranker(RankerRole role, AnswerKind kind) cons
   return *rankers_.at({role, kind});
 }
 
+// The cases as a prompt shows them: with what other cases say, where it does.
+class StudyAnswerer::Shown {
+ public:
+  Shown(const StudyAnswerer& answerer, std::span<const Case> cases, AnswerKind kind)
+      : cases_(cases) {
+    if (!shows_others(answerer.settings_, kind)) return;
+    copies_.assign(cases.begin(), cases.end());
+    show_others(answerer.ranker(RankerRole::kMember, kind), kind, answerer.settings_, copies_);
+    cases_ = copies_;
+  }
+  std::span<const Case> cases() const { return cases_; }
+
+ private:
+  std::vector<Case> copies_;
+  std::span<const Case> cases_;
+};
+
 StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, AnswerKind kind,
-                                                Voice* voice) const {
+                                                Voice* voice, bool joined) const {
   const bool codes = kind == AnswerKind::kCodes;
   Lists out;
   out.scores.resize(cases.size());
@@ -275,11 +299,21 @@ StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, Ans
     candidates.push_back(codes
                              ? rankers.back().best(static_cast<size_t>(settings_.codes.candidates))
                              : file_.labels);
+    if (codes)  // nothing outside the list comes out, whatever a ranker learned
+      std::erase_if(candidates.back(),
+                    [&](const std::string& code) { return codes_->allowed.find(code) < 0; });
   }
+  // Scores that weigh nothing are not asked for.
+  const bool scored = !codes || (joined && file_.choices.at(kind).ranker_weight < 1);
   std::vector<VoiceList> said;
-  if (voice != nullptr)
-    said = codes ? voice->score_codes(cases, candidates, codes_->allowed, sink_)
-                 : voice->score(cases, kind, file_.labels, sink_);
+  const Shown shown(*this, cases, kind);
+  if (voice != nullptr && codes) {
+    said = voice->score_codes(
+        shown.cases(), scored ? candidates : std::vector<std::vector<std::string>>(cases.size()),
+        codes_->allowed, sink_);
+  } else if (voice != nullptr) {
+    said = voice->score(shown.cases(), kind, file_.labels, sink_);
+  }
   for (size_t i = 0; i < cases.size(); ++i) {
     ListScores& scores = out.scores[i];
     scores.answers = std::move(candidates[i]);
@@ -298,12 +332,62 @@ StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, Ans
         out.alone[i].model.push_back(log_probability);
         if (scores.find(code) >= 0) continue;
         scores.answers.push_back(code);
-        scores.model.push_back(log_probability);
+        if (scored) scores.model.push_back(log_probability);
       }
     }
     for (const std::string& answer : scores.answers)
       scores.ranker.push_back(rankers[i].log_probability(answer));
   }
+  return out;
+}
+
+namespace {
+
+template <typename T>
+void append(std::vector<T> from, std::vector<T>& to) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+void append(StudyAnswerer::Lists from, StudyAnswerer::Lists& to) {
+  append(std::move(from.scores), to.scores);
+  append(std::move(from.alone), to.alone);
+  append(std::move(from.refused), to.refused);
+  append(std::move(from.tokens), to.tokens);
+  append(std::move(from.taken_out), to.taken_out);
+}
+
+}  // namespace
+
+StudyAnswerer::Asked StudyAnswerer::ask(const std::map<AnswerKind, std::span<const Case>>& cases,
+                                        const VoiceOf& voice_of, bool joined) const {
+  Asked out;
+  size_t most = 0;
+  for (const auto& [kind, list] : cases) {
+    most = std::max(most, list.size());
+    out.seconds[kind] = 0;
+    if (kind != AnswerKind::kText) out.lists[kind] = {};
+  }
+  for (size_t first = 0; first < most; first += kTogether)
+    for (const auto& [kind, list] : cases) {
+      if (first >= list.size()) continue;
+      const auto part = list.subspan(first, std::min(kTogether, list.size() - first));
+      const auto began = std::chrono::steady_clock::now();
+      if (kind == AnswerKind::kText) {
+        std::vector<std::string> refused;
+        std::vector<CaseAnswers> counts(part.size());
+        std::vector<TextAnswer> written = texts(part, voice_of(kind), refused, &counts);
+        for (size_t i = 0; joined && i < part.size(); ++i)
+          out.served_texts.push_back(refused[i].empty() ? served_text(part[i], written[i])
+                                                        : TextAnswer());
+        append(std::move(written), out.texts);
+        append(std::move(refused), out.texts_refused);
+        append(std::move(counts), out.texts_counts);
+      } else {
+        append(list_scores(part, kind, voice_of(kind), joined), out.lists[kind]);
+      }
+      out.seconds[kind] +=
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    }
   return out;
 }
 
@@ -320,30 +404,32 @@ ListAnswer StudyAnswerer::list_answer(const ListScores& scores, AnswerKind kind,
 
 std::vector<CaseAnswers> StudyAnswerer::answer(std::span<const Case> cases) {
   std::vector<CaseAnswers> out(cases.size());
-  for (AnswerKind kind : questions_of(settings_)) {
-    if (kind == AnswerKind::kText) continue;
-    const Lists lists = list_scores(cases, kind, voice(kind));
+  std::map<AnswerKind, std::span<const Case>> all;
+  for (AnswerKind kind : questions_of(settings_)) all[kind] = cases;
+  Asked asked = ask(all, [this](AnswerKind kind) { return voice(kind); });
+  auto count = [](CaseAnswers& answers, int64_t tokens, int64_t taken_out) {
+    answers.tokens += tokens;
+    answers.taken_out = std::max(answers.taken_out, taken_out);
+  };
+  for (const auto& [kind, lists] : asked.lists) {
     const ListChoice& choice = file_.choices.at(kind);
     for (size_t i = 0; i < cases.size(); ++i) {
       if (!lists.refused[i].empty()) {
         out[i].refused = lists.refused[i];
         continue;
       }
-      out[i].tokens += lists.tokens[i];
-      out[i].taken_out = std::max(out[i].taken_out, lists.taken_out[i]);
+      count(out[i], lists.tokens[i], lists.taken_out[i]);
       (kind == AnswerKind::kCodes ? out[i].codes : out[i].closed_set) =
           list_answer(lists.scores[i], kind, choice);
     }
   }
-  if (!answers(AnswerKind::kText)) return out;
-  std::vector<std::string> refused;
-  auto written = texts(cases, voice(AnswerKind::kText), refused, &out);
-  for (size_t i = 0; i < cases.size(); ++i) {
-    if (refused[i].empty()) {
-      out[i].text = std::move(written[i]);
-    } else {
-      out[i].refused = refused[i];
+  for (size_t i = 0; i < asked.texts.size(); ++i) {
+    if (!asked.texts_refused[i].empty()) {
+      out[i].refused = asked.texts_refused[i];
+      continue;
     }
+    count(out[i], asked.texts_counts[i].tokens, asked.texts_counts[i].taken_out);
+    out[i].text = std::move(asked.served_texts[i]);
   }
   return out;
 }
@@ -354,13 +440,8 @@ std::vector<TextAnswer> StudyAnswerer::texts(std::span<const Case> cases, Voice*
   std::vector<TextAnswer> out(cases.size());
   refused.assign(cases.size(), "");
   std::vector<VoiceText> written;
-  if (voice != nullptr && shows_similar(settings_)) {
-    std::vector<Case> shown(cases.begin(), cases.end());
-    find_similar(ranker(RankerRole::kNearest, AnswerKind::kText), shown);
-    written = voice->write(shown, sink_);
-  } else if (voice != nullptr) {
-    written = voice->write(cases, sink_);
-  }
+  if (voice != nullptr)
+    written = voice->write(Shown(*this, cases, AnswerKind::kText).cases(), sink_);
   for (size_t i = 0; i < cases.size(); ++i) {
     TextAnswer& answer = out[i];
     if (voice == nullptr) {
@@ -378,9 +459,21 @@ std::vector<TextAnswer> StudyAnswerer::texts(std::span<const Case> cases, Voice*
         (*counts)[i].taken_out = std::max((*counts)[i].taken_out, written[i].taken_out);
       }
     }
-    answer.abstain = file_.text_abstains && answer.confidence < file_.text_threshold;
   }
   return out;
+}
+
+TextAnswer StudyAnswerer::served_text(const Case& item, TextAnswer written) const {
+  if (file_.text_model_weight < 1) {
+    const JoinedText joined(ranker(RankerRole::kMember, AnswerKind::kText), item.baseline_text,
+                            written.text);
+    JoinedText::Choice choice = joined.choose(file_.text_model_weight);
+    if (!choice.by_model) written.ended = true;
+    written.text = std::move(choice.text);
+    written.confidence = choice.agreement;
+  }
+  written.abstain = file_.text_abstains && written.confidence < file_.text_threshold;
+  return written;
 }
 
 }  // namespace gantry

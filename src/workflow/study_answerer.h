@@ -9,6 +9,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,10 +26,11 @@ namespace gantry {
 inline constexpr std::string_view kNoBase = "none";  // model.base: rankers alone
 
 // What a ranker is to the study: file names, and the order in reports.
-// kMember: of groups the n-gram ranker, of codes the one that also reads titles and concepts.
+// kMember: of groups the n-gram ranker, of codes the one that also reads titles and concepts, of
+// texts the nearest cases by words and characters (kNearest: by words).
 enum class RankerRole { kMember, kNgrams, kNearest, kMajority };
 std::string_view word_of(RankerRole role);  // "member", "ngrams", "nearest", "majority"
-// Texts have no member and no n-gram ranker.
+// Texts have no n-gram ranker.
 bool has_ranker(AnswerKind kind, RankerRole role);
 
 struct StudyAnswererFile {
@@ -38,6 +40,8 @@ struct StudyAnswererFile {
   std::vector<std::string> labels, known_codes;
   std::string code_list, code_edition, code_hash;
   double unseen_share = 0;  // probability left to codes that the member does not know
+  // Of free text: how far the language model's is trusted (workflow/joined_text.h). 1: it stands.
+  double text_model_weight = 1;
   bool text_abstains = false;
   double text_threshold = 0;
 };
@@ -82,11 +86,30 @@ class StudyAnswerer : public Answerer {
     std::vector<std::string> refused;
     std::vector<int64_t> tokens, taken_out;
   };
-  Lists list_scores(std::span<const Case> cases, AnswerKind kind, Voice* voice) const;
-  // Free text by a voice, or, without one, the nearest training case's. refused[i]: why not.
+  // Not `joined`: only `alone` is wanted, and candidates of codes that a ranker names need no
+  // score.
+  Lists list_scores(std::span<const Case> cases, AnswerKind kind, Voice* voice,
+                    bool joined = true) const;
+  // Free text by a voice, or, without one, the nearest training case's; not joined. refused[i]: why
+  // not.
   std::vector<TextAnswer> texts(std::span<const Case> cases, Voice* voice,
                                 std::vector<std::string>& refused,
                                 std::vector<CaseAnswers>* counts = nullptr) const;
+  // Several questions about the same cases, in the order of each list of cases: asked in turn about
+  // some cases at a time, so that a language model reads a case's text once for all of them.
+  struct Asked {
+    std::map<AnswerKind, Lists> lists;
+    std::vector<TextAnswer> texts;
+    std::vector<TextAnswer> served_texts;  // where `joined`
+    std::vector<std::string> texts_refused;
+    std::vector<CaseAnswers> texts_counts;  // tokens and taken_out alone
+    std::map<AnswerKind, double> seconds;
+  };
+  using VoiceOf = std::function<Voice*(AnswerKind)>;
+  Asked ask(const std::map<AnswerKind, std::span<const Case>>& cases, const VoiceOf& voice_of,
+            bool joined = true) const;
+  // What the study gives for a case for which the language model wrote `written`.
+  TextAnswer served_text(const Case& item, TextAnswer written) const;
   Voice* voice(AnswerKind kind) const;  // null without a language model
   const AnswerRanker& ranker(RankerRole role, AnswerKind kind) const;
   const StudyAnswererFile& file() const { return file_; }
@@ -98,6 +121,7 @@ class StudyAnswerer : public Answerer {
   ListAnswer list_answer(const ListScores& scores, AnswerKind kind, const ListChoice& choice) const;
 
  private:
+  class Shown;
   void open_voices(const std::filesystem::path& folder, const Settings& today);
   void open_rankers(const std::filesystem::path& folder);
 

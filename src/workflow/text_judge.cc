@@ -5,7 +5,6 @@
 #include "study/cases.h"
 #include "study/data_folder.h"
 #include "text/normalize.h"
-#include "text/rouge.h"
 
 namespace gantry {
 namespace {
@@ -29,7 +28,7 @@ TextJudge::TextJudge(const Settings& settings) {
 
 TextScores TextJudge::score(std::string_view reference, std::string_view answer) const {
   TextScores out;
-  const Rouge figures = rouge(reference, answer, english_rouge_tokens(true));
+  const Rouge figures = rouge(reference, answer, tokens());
   out.rouge1 = figures.rouge1.f1;
   out.rouge2 = figures.rouge2.f1;
   out.rouge_l = figures.rouge_l.f1;
@@ -59,6 +58,8 @@ std::vector<RegimenFlag> TextJudge::flags(std::string_view text, std::string_vie
   GANTRY_CHECK(terms_.has_value());
   return check_regimen(parse_regimen(text, *terms_), modality, *terms_);
 }
+
+RougeTokens TextJudge::tokens() { return english_rouge_tokens(true); }
 
 std::string TextJudge::rouge_tokens() {
   return "lower-case runs of a-z and 0-9, stemmed (Porter), as Google's rouge_score";

@@ -9,6 +9,7 @@
 
 #include "study/settings.h"
 #include "text/regimen.h"
+#include "text/rouge.h"
 
 namespace gantry {
 
@@ -32,7 +33,8 @@ class TextJudge {
   Regimen parse(std::string_view text) const;
   // What is odd about it; `modality`: of the same case, or "".
   std::vector<RegimenFlag> flags(std::string_view text, std::string_view modality) const;
-  static std::string rouge_tokens();  // for the report
+  static RougeTokens tokens();        // that ROUGE counts
+  static std::string rouge_tokens();  // in words, for the report
 
  private:
   std::optional<RegimenTerms> terms_;

@@ -41,7 +41,8 @@ class Voice {
   virtual std::vector<VoiceList> score(std::span<const Case> cases, AnswerKind kind,
                                        const std::vector<std::string>& list,
                                        const ProgressSink& progress) = 0;
-  // Likewise for codes: the candidates of each case, and what a search over `allowed` finds.
+  // Likewise for codes: the candidates of each case, which `allowed` holds (none: only the search),
+  // and what a search over `allowed` finds.
   virtual std::vector<VoiceList> score_codes(std::span<const Case> cases,
                                              std::span<const std::vector<std::string>> candidates,
                                              const CodeList& allowed,

@@ -1,0 +1,75 @@
+#include "workflow/joined_text.h"
+
+#include "base/error.h"
+#include "workflow/text_judge.h"
+
+namespace gantry {
+namespace {
+
+// Enough that a usual answer is met several times; more are too unlike to weigh anything.
+constexpr size_t kNeighbours = 20;
+// Of cosines: a case that is less alike by 0.05 counts 1/e of the other.
+constexpr double kTemperature = 0.05;
+
+struct Candidates {
+  std::vector<std::string> texts;
+  std::vector<double> likeness;
+};
+
+Candidates candidates_of(const AnswerRanker& neighbours, std::string_view case_text,
+                         const std::optional<std::string>& written) {
+  Candidates out;
+  if (written) out.texts.push_back(*written);
+  for (RankedAnswer& near : neighbours.rank(case_text, kNeighbours)) {
+    out.texts.push_back(std::move(near.answer));
+    out.likeness.push_back(near.score);
+  }
+  return out;
+}
+
+}  // namespace
+
+JoinedText::JoinedText(const AnswerRanker& neighbours, std::string_view case_text,
+                       const std::optional<std::string>& written)
+    : model_(written.has_value()), consensus_({}, TextJudge::tokens()) {
+  Candidates candidates = candidates_of(neighbours, case_text, written);
+  texts_ = std::move(candidates.texts);
+  neighbour_share_ = softmax_of(candidates.likeness, kTemperature);
+  consensus_ = TextConsensus(texts_, TextJudge::tokens());
+}
+
+JoinedText::Choice JoinedText::choose(double model_weight) const {
+  GANTRY_CHECK(model_weight >= 0 && model_weight <= 1);
+  std::vector<double> p;
+  if (model_) p.push_back(model_weight);
+  const double left = model_ ? 1 - model_weight : 1;
+  for (double share : neighbour_share_) p.push_back(left * share);
+  const TextConsensus::Choice best = consensus_.choose(p);
+  return {
+      .text = texts_[best.text], .agreement = best.agreement, .by_model = model_ && best.text == 0};
+}
+
+std::vector<double> model_weights() {
+  std::vector<double> out;
+  for (int tenth = 0; tenth <= 10; ++tenth) out.push_back(tenth / 10.0);
+  return out;
+}
+
+WeightChoice choose_model_weight(std::span<const std::vector<double>> scores) {
+  WeightChoice out;
+  if (scores.empty()) return out;
+  const std::vector<double> weights = model_weights();
+  out.mean.resize(weights.size(), 0);
+  for (const std::vector<double>& of_case : scores) {
+    GANTRY_CHECK(of_case.size() == weights.size());
+    for (size_t w = 0; w < weights.size(); ++w)
+      out.mean[w] += of_case[w] / static_cast<double>(scores.size());
+  }
+  size_t best = weights.size() - 1;
+  for (size_t w = weights.size(); w-- > 0;)
+    if (out.mean[w] > out.mean[best]) best = w;
+  out.model_weight = weights[best];
+  return out;
+}
+
+}  // namespace gantry

@@ -1,0 +1,45 @@
+#include "workflow/joined_text.h"
+
+#include <gtest/gtest.h>
+
+namespace gantry {
+namespace {
+
+const std::vector<std::string> kCases = {"prostate cancer, PSA 11", "prostate cancer, PSA 12",
+                                         "prostate cancer, PSA 19", "left breast cancer"};
+const std::vector<std::string> kTexts = {
+    "IMRT to the prostate, 79.2 Gy in 44 fractions", "IMRT to the prostate, 78 Gy in 39 fractions",
+    "IMRT to the prostate and vesicles, 79.2 Gy in 44 fractions",
+    "tangents to the left breast, 42.56 Gy in 16 fractions"};
+
+TEST(JoinedText, TrustDecidesWhoseTextStands) {
+  const auto neighbours = train_nearest_case(kCases, kTexts);
+  const JoinedText joined(*neighbours, "prostate cancer", "HDR implant, 27 Gy in 2 fractions");
+  EXPECT_EQ(joined.choose(1).text, "HDR implant, 27 Gy in 2 fractions");
+  EXPECT_TRUE(joined.choose(1).by_model);
+  EXPECT_DOUBLE_EQ(joined.choose(1).agreement, 1);
+  EXPECT_EQ(joined.choose(0).text, kTexts[0]);  // what the three neighbours agree on most
+  EXPECT_FALSE(joined.choose(0).by_model);
+  EXPECT_LT(joined.choose(0.2).agreement, joined.choose(0).agreement);
+}
+
+TEST(JoinedText, NeighboursAloneWhereNothingWasWritten) {
+  const auto neighbours = train_nearest_case(kCases, kTexts);
+  const JoinedText joined(*neighbours, "left breast cancer", std::nullopt);
+  EXPECT_EQ(joined.choose(1).text, kTexts[3]);
+  EXPECT_FALSE(joined.choose(1).by_model);
+}
+
+TEST(JoinedText, TheWeightWithTheHighestMeanIsChosen) {
+  std::vector<std::vector<double>> scores(2, std::vector<double>(model_weights().size(), 0.5));
+  EXPECT_EQ(choose_model_weight(scores).model_weight, 1);  // of equals the model's
+  scores[0][3] = 0.9;
+  scores[1][7] = 0.8;
+  const WeightChoice choice = choose_model_weight(scores);
+  EXPECT_DOUBLE_EQ(choice.model_weight, 0.3);
+  EXPECT_DOUBLE_EQ(choice.mean[3], 0.7);
+  EXPECT_EQ(choose_model_weight({}).model_weight, 1);
+}
+
+}  // namespace
+}  // namespace gantry

@@ -1,0 +1,32 @@
+// The rankers that stand beside a study's model and in its prompts.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "study/cases.h"
+#include "study/settings.h"
+#include "text/answer_ranker.h"
+#include "workflow/questions.h"
+
+namespace gantry {
+
+// Texts and reference answers to one question, as rankers learn them.
+struct RankerCases {
+  std::vector<std::string> texts, answers;
+  std::vector<int32_t> clinics;  // each case's, or its patient where there is one clinic only
+};
+RankerCases ranker_cases(std::span<const Case* const> cases, AnswerKind kind);
+
+// The member of the study's answers (RankerRole::kMember): of groups n-grams, of codes also titles
+// and concepts, of texts the nearest cases by words and characters. Where all cases answer alike:
+// that answer.
+std::unique_ptr<AnswerRanker> train_member(const RankerCases& cases, AnswerKind kind,
+                                           const Settings& settings);
+// TF-IDF + logistic regression as the test's baseline.
+std::unique_ptr<AnswerRanker> train_ngrams(const RankerCases& cases, AnswerKind kind,
+                                           const Settings& settings);
+
+}  // namespace gantry
