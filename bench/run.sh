@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Gantry beside named peers on this machine, in one run: `./run bench [training] [inference] [lora] [decode] [import] [accuracy]`.
+# Gantry beside named peers on this machine, in one run: `./run bench [NAME...]`; names: training, inference, lora, decode, seven
+# (a file of 7B shape, not among the default), import, accuracy.
 # Raw output goes to build/bench; what was measured for the record is kept in docs/benchmarks.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -84,11 +85,17 @@ bench_lora() {
   "$peers" bench/peers/lora_hf.py "$out/smollm2-hf" "$out/pairs.ids" --dropout 0 --curve "$out/lora.curve" 2>/dev/null
 }
 
+# llama.cpp is built with this machine's own instructions, which takes minutes: only where it is asked for.
+prepare_llama_cpp() {
+  [ -x "$peers" ] || bash bench/peers/setup.sh build/peers
+  "$peers" -c 'import llama_cpp, gguf' 2>/dev/null || build/peers/bin/pip install --quiet llama-cpp-python gguf
+}
+
 # Answering beside llama.cpp on the same GGUF: prompt, decoding, a closed set of 500 cases (the peer: 20 of them).
 bench_decode() {
   local gguf labels=(photon electron "photon and electron" proton brachytherapy)
   gguf=$(ls "$shelf"/smollm2-135m-instruct/*.gguf)
-  [ -x "$peers" ] || bash bench/peers/setup.sh build/peers
+  prepare_llama_cpp
   cmake -G Ninja -S . -B build -DGANTRY_BENCH=ON >/dev/null
   ninja -C build decode_bench >/dev/null
   "$peers" bench/peers/closed_set_prompts.py corpora/radiation-oncology/*.jsonl --out "$out/closed.txt"
@@ -99,6 +106,26 @@ bench_decode() {
   "$peers" bench/peers/answer_llama_cpp.py closed "$gguf" "$out/closed.txt" "${labels[@]}" --cases 20
   "$peers" bench/peers/answer_llama_cpp.py closed "$gguf" "$out/closed.txt" "${labels[@]}" --cases 20 --keep-prefix
   for rows in int16 int8; do build/bench/decode_bench closed "$gguf" "$out/closed.txt" "${labels[@]}" activations=$rows; done
+}
+
+# A file of LLaMA-2-7B's shape, random weights in 4 and 8 bits, one at a time: 4 and 7 GB of disk and memory.
+# VOCABULARY: a GGUF that holds LLaMA's tokenizer alone, of which the file needs a copy (llama.cpp's ggml-vocab-llama-spm.gguf).
+bench_seven() {
+  local file=$out/seven.gguf type
+  [ -f "${VOCABULARY:-}" ] || { say "seven: name a GGUF with LLaMA's vocabulary in VOCABULARY"; return 1; }
+  prepare_llama_cpp
+  cmake -G Ninja -S . -B build -DGANTRY_BENCH=ON >/dev/null
+  ninja -C build decode_bench >/dev/null
+  for type in q4_0 q8_0; do
+    rm -f "$file"
+    "$peers" bench/peers/random_llama.py "$file" --type $type --vocabulary "$VOCABULARY"
+    say "LLaMA-2-7B shape, $type: prompt of ${PROMPT:-128} tokens, ${DECODE:-16} decoded"
+    "$peers" bench/peers/answer_llama_cpp.py speed "$file" --prompt "${PROMPT:-128}" --decode "${DECODE:-16}" --repeat 2
+    for rows in int16 int8; do
+      build/bench/decode_bench speed "$file" prompt="${PROMPT:-128}" decode="${DECODE:-16}" repeat=2 activations=$rows
+    done
+  done
+  rm -f "$file"
 }
 
 bench_import() {
