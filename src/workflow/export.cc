@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "study/study.h"
 #include "weights/model_folder.h"
+#include "workflow/study_answerer.h"
 #include "workflow/train.h"
 
 namespace gantry {
@@ -36,6 +37,31 @@ std::string pooling_readme(const std::string& prefix, bool mean) {
          "pooled; do the same.\n";
 }
 
+// Of a run whose answers come from several parts.
+std::string what_answers(const std::filesystem::path& model) {
+  std::string parts;
+  for (const auto& entry : std::filesystem::directory_iterator(model))
+    if (entry.is_directory())
+      parts += (parts.empty() ? "" : ", ") + entry.path().filename().string();
+  return parts.empty() ? "rankers alone" : parts + " with rankers beside";
+}
+
+// An adapter is merged with its base; an encoder's folder is a Hugging Face folder already.
+std::string export_advice(const std::filesystem::path& model) {
+  const std::string base =
+      nlohmann::json::parse(read_file(model / "answers.json")).value("base", "BASE");
+  std::string advice = "There is no model in it to export: only Gantry serves rankers.";
+  for (const auto& entry : std::filesystem::directory_iterator(model)) {
+    if (!entry.is_directory()) continue;
+    if (!std::filesystem::exists(entry.path() / "adapter_config.json"))
+      return "Each encoder's folder in " + model.string() + " is a Hugging Face folder: copy it.";
+    advice = "A tuned causal model is base and adapter: `gantry model merge " + base + " " +
+             entry.path().string() + " NEW-FOLDER`, or `gantry model export NEW.gguf --gguf q8_0 " +
+             "--model " + base + " --adapter " + entry.path().string() + "`.";
+  }
+  return advice;
+}
+
 }  // namespace
 
 ExportReport export_classifier(const std::filesystem::path& study_folder,
@@ -45,6 +71,10 @@ ExportReport export_classifier(const std::filesystem::path& study_folder,
   auto run = find_run(study, run_name);
   if (std::filesystem::exists(out))
     throw Error("E0751", out.string() + ": it exists", "Name a folder that does not exist yet.");
+  if (is_study_answerer(run / "model"))
+    throw Error("E0752",
+                run.string() + ": no single classifier, but " + what_answers(run / "model"),
+                export_advice(run / "model"));
   auto predictor = nlohmann::json::parse(read_file(run / "model" / "predictor.json"));
   auto members = predictor.at("members").get<std::vector<std::string>>();
   ExportReport report;
