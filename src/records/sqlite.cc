@@ -1,12 +1,30 @@
 #include "records/sqlite.h"
 
+#include <filesystem>
+
 #include "base/error.h"
 
 namespace gantry {
 
+namespace {
+
+// On a disk without a free page SQLite cannot even make its index of the log, and says "disk I/O
+// error".
+bool is_full(const std::string& path) {
+  constexpr uintmax_t kPage = 65536;
+  std::error_code unknown;
+  const auto space = std::filesystem::space(path, unknown);
+  return !unknown && space.available < kPage;
+}
+
+}  // namespace
+
 void throw_sqlite(sqlite3* db, int code, const std::string& path) {
-  std::string what = path + ": " + (db ? sqlite3_errmsg(db) : sqlite3_errstr(code));
-  switch (code & 0xFF) {
+  code &= 0xFF;
+  if (code == SQLITE_IOERR && is_full(path)) code = SQLITE_FULL;
+  std::string what =
+      path + ": " + (db && code != SQLITE_FULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+  switch (code) {
     case SQLITE_FULL:
       throw Error("E0222", what,
                   "Free some disk space and run the command again; complete batches "
