@@ -9,7 +9,7 @@ test_clinic=re
 if [ ! -f "$study/study.toml" ]; then
   "$gantry" init "$study" --task radonc name="Demonstration: radiation oncology" synthetic=true \
     data_note="750 cases of six made-up clinics, written by a language model and read by no radiation oncologist." \
-    "split.test_sources=[\"$test_clinic\"]"
+    "split.test_sources=[\"$test_clinic\"]" test.occluded=4
 fi
 "$gantry" import --study "$study" "$corpus"/r?.jsonl
 "$gantry" split --study "$study" >&2

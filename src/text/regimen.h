@@ -79,6 +79,13 @@ class RegimenTerms {
 // Any bytes; never throws but for memory. Thread-safe.
 Regimen parse_regimen(std::string_view text, const RegimenTerms& terms);
 
+// "left" or "right" where the text names that side and no other; else "".
+std::string only_side(std::string_view text, const RegimenTerms& terms);
+// A regimen drawn up for another case, with its side turned to the diagnosis's: where each names
+// one side and they differ, "left" becomes "right" and the other way round. Else as it is.
+std::string with_side_of(std::string_view diagnosis, std::string regimen,
+                         const RegimenTerms& terms);
+
 struct RegimenFlag {
   std::string code;   // "R01" ... "R09": docs/tasks.md
   std::string words;  // what is odd, with the numbers

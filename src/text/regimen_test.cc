@@ -54,6 +54,19 @@ std::string words(const std::vector<std::string>& all) {
   return words(text);
 }
 
+TEST(RegimenSide, IsTurnedToTheDiagnosisWhereEachNamesOne) {
+  EXPECT_EQ(with_side_of("IDC of the right breast", "Left whole breast, left-sided boost, Lt SCV",
+                         terms()),
+            "Right whole breast, right-sided boost, Rt SCV");
+  EXPECT_EQ(with_side_of("left breast", "Left whole breast", terms()), "Left whole breast");
+  for (const char* unclear : {"breast", "left breast, right axilla", "bilateral breast"})
+    EXPECT_EQ(with_side_of(unclear, "Left whole breast", terms()), "Left whole breast") << unclear;
+  EXPECT_EQ(with_side_of("right breast", "both breasts, left boost", terms()),
+            "both breasts, left boost");
+  EXPECT_EQ(only_side("Left upper lobe", terms()), "left");
+  EXPECT_EQ(only_side("", terms()), "");
+}
+
 TEST(Regimen, FieldsOfTheCorpus) {
   const auto rows = rows_of("corpus.tsv");
   EXPECT_GE(rows.size(), 120u);

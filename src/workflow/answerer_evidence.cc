@@ -223,7 +223,7 @@ void gather_texts(const StudyAnswerer& answerer, const std::vector<Case>& cases,
     const RankedAnswer near = nearest.rank(cases[i].baseline_text, 1).front();
     said.nearest = worth(near.answer, near.score);
     const JoinedText joined(neighbours, cases[i].baseline_text,
-                            voice == nullptr ? std::nullopt : std::optional(texts[i].text));
+                            voice == nullptr ? std::nullopt : std::optional(texts[i].text), judge);
     for (double weight : model_weights()) {
       const JoinedText::Choice choice = joined.choose(weight);
       said.joined.push_back(worth(choice.text, choice.agreement));

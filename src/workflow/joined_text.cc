@@ -1,7 +1,6 @@
 #include "workflow/joined_text.h"
 
 #include "base/error.h"
-#include "workflow/text_judge.h"
 
 namespace gantry {
 namespace {
@@ -17,11 +16,11 @@ struct Candidates {
 };
 
 Candidates candidates_of(const AnswerRanker& neighbours, std::string_view case_text,
-                         const std::optional<std::string>& written) {
+                         const std::optional<std::string>& written, const TextJudge& judge) {
   Candidates out;
-  if (written) out.texts.push_back(*written);
+  if (written) out.texts.push_back(judge.with_side_of(case_text, *written));
   for (RankedAnswer& near : neighbours.rank(case_text, kNeighbours)) {
-    out.texts.push_back(std::move(near.answer));
+    out.texts.push_back(judge.with_side_of(case_text, std::move(near.answer)));
     out.likeness.push_back(near.score);
   }
   return out;
@@ -30,9 +29,9 @@ Candidates candidates_of(const AnswerRanker& neighbours, std::string_view case_t
 }  // namespace
 
 JoinedText::JoinedText(const AnswerRanker& neighbours, std::string_view case_text,
-                       const std::optional<std::string>& written)
+                       const std::optional<std::string>& written, const TextJudge& judge)
     : model_(written.has_value()), consensus_({}, TextJudge::tokens()) {
-  Candidates candidates = candidates_of(neighbours, case_text, written);
+  Candidates candidates = candidates_of(neighbours, case_text, written, judge);
   texts_ = std::move(candidates.texts);
   neighbour_share_ = softmax_of(candidates.likeness, kTemperature);
   consensus_ = TextConsensus(texts_, TextJudge::tokens());

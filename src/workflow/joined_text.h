@@ -14,15 +14,17 @@
 
 #include "text/answer_ranker.h"
 #include "text/text_consensus.h"
+#include "workflow/text_judge.h"
 
 namespace gantry {
 
 class JoinedText {
  public:
   // `neighbours`: a nearest-case ranker. `written`: the model's text; none: the neighbours speak
-  // alone. ROUGE's tokens are those of the study's figures (TextJudge).
+  // alone. Regimens take over the side that the case's text names (text/regimen.h with_side_of).
+  // ROUGE's tokens are those of the study's figures (TextJudge).
   JoinedText(const AnswerRanker& neighbours, std::string_view case_text,
-             const std::optional<std::string>& written);
+             const std::optional<std::string>& written, const TextJudge& judge);
 
   struct Choice {
     std::string text;

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 namespace gantry {
 namespace {
+
+const int kDataFolder = setenv("GANTRY_DATA", GANTRY_SOURCE_DIR, 1);
 
 const std::vector<std::string> kCases = {"prostate cancer, PSA 11", "prostate cancer, PSA 12",
                                          "prostate cancer, PSA 19", "left breast cancer"};
@@ -14,7 +18,8 @@ const std::vector<std::string> kTexts = {
 
 TEST(JoinedText, TrustDecidesWhoseTextStands) {
   const auto neighbours = train_nearest_case(kCases, kTexts);
-  const JoinedText joined(*neighbours, "prostate cancer", "HDR implant, 27 Gy in 2 fractions");
+  const JoinedText joined(*neighbours, "prostate cancer", "HDR implant, 27 Gy in 2 fractions",
+                          TextJudge(Settings()));
   EXPECT_EQ(joined.choose(1).text, "HDR implant, 27 Gy in 2 fractions");
   EXPECT_TRUE(joined.choose(1).by_model);
   EXPECT_DOUBLE_EQ(joined.choose(1).agreement, 1);
@@ -25,9 +30,17 @@ TEST(JoinedText, TrustDecidesWhoseTextStands) {
 
 TEST(JoinedText, NeighboursAloneWhereNothingWasWritten) {
   const auto neighbours = train_nearest_case(kCases, kTexts);
-  const JoinedText joined(*neighbours, "left breast cancer", std::nullopt);
+  const JoinedText joined(*neighbours, "left breast cancer", std::nullopt, TextJudge(Settings()));
   EXPECT_EQ(joined.choose(1).text, kTexts[3]);
   EXPECT_FALSE(joined.choose(1).by_model);
+}
+
+TEST(JoinedText, ARegimenTakesOverTheSideOfTheDiagnosis) {
+  Settings settings;
+  settings.regimen.terms = "radiotherapy-terms.toml";
+  const auto neighbours = train_nearest_case(kCases, kTexts);
+  const JoinedText joined(*neighbours, "right breast cancer", std::nullopt, TextJudge(settings));
+  EXPECT_EQ(joined.choose(0).text, "tangents to the right breast, 42.56 Gy in 16 fractions");
 }
 
 TEST(JoinedText, TheWeightWithTheHighestMeanIsChosen) {

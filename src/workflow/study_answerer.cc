@@ -210,6 +210,7 @@ StudyAnswerer::StudyAnswerer(const std::filesystem::path& folder, const Settings
     about_.codes = at->second;
   about_.text_abstains = file_.text_abstains;
   about_.text_threshold = file_.text_threshold;
+  if (settings_.study.asks("text")) judge_ = std::make_unique<TextJudge>(settings_);
   open_rankers(folder);
   open_voices(folder, today);
 }
@@ -466,7 +467,7 @@ std::vector<TextAnswer> StudyAnswerer::texts(std::span<const Case> cases, Voice*
 TextAnswer StudyAnswerer::served_text(const Case& item, TextAnswer written) const {
   if (file_.text_model_weight < 1) {
     const JoinedText joined(ranker(RankerRole::kMember, AnswerKind::kText), item.baseline_text,
-                            written.text);
+                            written.text, *judge_);
     JoinedText::Choice choice = joined.choose(file_.text_model_weight);
     if (!choice.by_model) written.ended = true;
     written.text = std::move(choice.text);

@@ -19,6 +19,7 @@
 #include "study/study_codes.h"
 #include "text/answer_ranker.h"
 #include "workflow/answerer.h"
+#include "workflow/text_judge.h"
 #include "workflow/voice.h"
 
 namespace gantry {
@@ -132,6 +133,7 @@ class StudyAnswerer : public Answerer {
   std::shared_ptr<const StudyCodes> codes_;
   std::map<AnswerKind, std::shared_ptr<Voice>> voices_;
   std::map<std::pair<RankerRole, AnswerKind>, std::unique_ptr<AnswerRanker>> rankers_;
+  std::unique_ptr<TextJudge> judge_;  // where free text is answered
   ProgressSink sink_;
 };
 

@@ -59,6 +59,10 @@ std::vector<RegimenFlag> TextJudge::flags(std::string_view text, std::string_vie
   return check_regimen(parse_regimen(text, *terms_), modality, *terms_);
 }
 
+std::string TextJudge::with_side_of(std::string_view case_text, std::string text) const {
+  return terms_ ? gantry::with_side_of(case_text, std::move(text), *terms_) : text;
+}
+
 RougeTokens TextJudge::tokens() { return english_rouge_tokens(true); }
 
 std::string TextJudge::rouge_tokens() {

@@ -31,6 +31,8 @@ class TextJudge {
   bool right(const TextScores& scores) const;
 
   Regimen parse(std::string_view text) const;
+  // The text with the side that the case's names, where it is a regimen; else as it is.
+  std::string with_side_of(std::string_view case_text, std::string text) const;
   // What is odd about it; `modality`: of the same case, or "".
   std::vector<RegimenFlag> flags(std::string_view text, std::string_view modality) const;
   static RougeTokens tokens();        // that ROUGE counts
