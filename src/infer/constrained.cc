@@ -15,8 +15,9 @@
 namespace gantry {
 namespace {
 
-constexpr size_t kBatch = 32;          // prompts searched at once: some 100 to 250 rows a pass
-constexpr int64_t kPassTokens = 1024;  // of prompts and the answers scored behind them
+constexpr size_t kBatch = 32;  // prompts searched at once: some 100 to 250 rows a pass
+// Of prompts and the answers scored behind them, each branch of which holds a page of the cache.
+constexpr int64_t kPassTokens = 512;
 
 // A prefix of answers that is followed. Tokens that nothing else can follow are taken together.
 struct Beam {
