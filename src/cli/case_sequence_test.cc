@@ -1,9 +1,6 @@
 // The verbs on radiation-oncology cases, run as a user runs them: each task, with a small random
 // decoder made here, and without a language model; in a namespace without network where the machine
 // allows one.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +10,8 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "cli/program_test.h"
+#include "text/test_byte_tokenizer.h"
 #include "weights/safetensors.h"
 
 namespace gantry {
@@ -24,53 +23,15 @@ using Json = nlohmann::json;
 constexpr int kCasesOfClinic = 22;
 constexpr int64_t kHidden = 32, kHeads = 4, kKvHeads = 2, kMlp = 48, kLayers = 2, kVocabulary = 259;
 
-std::string utf8(uint32_t c) {
-  if (c < 0x80) return std::string(1, static_cast<char>(c));
-  return {static_cast<char>(0xC0 | (c >> 6)), static_cast<char>(0x80 | (c & 0x3F))};
-}
-
 // Byte-level BPE without merges: one token a byte, in GPT-2's letters, and ChatML's two.
 void write_tokenizer(const fs::path& folder) {
-  Json vocabulary = Json::object();
-  uint32_t extra = 256;
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    const bool shown = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) ||
-                       (byte >= 0xAE && byte <= 0xFF);
-    vocabulary[utf8(shown ? byte : extra++)] = byte;
-  }
-  Json added = Json::array();
+  Json vocabulary = Json::object(), special = Json::array();
+  for (int byte = 0; byte < 256; ++byte) vocabulary[byte_letter(byte)] = byte;
   int id = 256;
   for (const char* token : {"<|endoftext|>", "<|im_start|>", "<|im_end|>"})
-    added.push_back({{"id", id++},
-                     {"content", token},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", true}});
-  const Json byte_level = {{"type", "ByteLevel"},
-                           {"add_prefix_space", false},
-                           {"trim_offsets", true},
-                           {"use_regex", true}};
-  const Json tokenizer = {{"version", "1.0"},
-                          {"truncation", nullptr},
-                          {"padding", nullptr},
-                          {"added_tokens", added},
-                          {"normalizer", nullptr},
-                          {"pre_tokenizer", byte_level},
-                          {"post_processor", nullptr},
-                          {"decoder", byte_level},
-                          {"model",
-                           {{"type", "BPE"},
-                            {"dropout", nullptr},
-                            {"unk_token", nullptr},
-                            {"continuing_subword_prefix", nullptr},
-                            {"end_of_word_suffix", nullptr},
-                            {"fuse_unk", false},
-                            {"byte_fallback", false},
-                            {"vocab", vocabulary},
-                            {"merges", Json::array()}}}};
-  write_file_atomically(folder / "tokenizer.json", tokenizer.dump());
+    special.push_back(special_token(id++, token));
+  write_file_atomically(folder / "tokenizer.json",
+                        byte_level_tokenizer(special, vocabulary, Json::array()));
   write_file_atomically(
       folder / "tokenizer_config.json",
       Json{{"eos_token", "<|im_end|>"},
@@ -127,27 +88,13 @@ void write_decoder(const fs::path& folder) {
   write_tokenizer(folder);
 }
 
-struct Outcome {
-  int exit_code = -1;
-  std::string out, err;
-  Json json() const { return Json::parse(out); }
-};
-
-class CaseSequence : public ::testing::Test {
+class CaseSequence : public ProgramSequence {
  protected:
   static void SetUpTestSuite() {
-    std::string name = "/tmp/gantry-cases-XXXXXX";
-    folder_ = new fs::path(::mkdtemp(name.data()));
-    without_network_ = std::system("unshare --user --map-root-user --net true 2>/dev/null") == 0;
+    ProgramSequence::SetUpTestSuite();
     write_decoder(in("shelf/tiny"));
     write_corpus();
   }
-  static void TearDownTestSuite() {
-    fs::remove_all(*folder_);
-    delete folder_;
-  }
-  static fs::path source() { return GANTRY_SOURCE_DIR; }
-  static fs::path in(const std::string& name) { return *folder_ / name; }
 
   // The first cases of three clinics, a code list that holds their codes, and cases to answer
   // without plans and answers.
@@ -155,7 +102,7 @@ class CaseSequence : public ::testing::Test {
     std::set<std::string> codes = {"C00.0", "C61", "C64.9", "D48.9"};
     std::string to_answer;
     for (const char* clinic : {"ra", "rb", "rc"}) {
-      std::ifstream lines(source() / "corpora/radiation-oncology" /
+      std::ifstream lines(Program::source() / "corpora/radiation-oncology" /
                           (std::string(clinic) + ".jsonl"));
       std::string kept;
       std::string line;
@@ -179,31 +126,6 @@ class CaseSequence : public ::testing::Test {
     good("codes import mini.tsv --name mini");
   }
 
-  static Outcome gantry(const std::string& arguments) {
-    const std::string command = "cd " + folder_->string() + " && GANTRY_DATA=" + source().string() +
-                                " GANTRY_CODES=" + in("codes").string() +
-                                " GANTRY_MODELS=" + in("shelf").string() + " " +
-                                (without_network_ ? "unshare --user --map-root-user --net " : "") +
-                                GANTRY_PROGRAM " " + arguments + " </dev/null >out.txt 2>err.txt";
-    Outcome outcome;
-    const int status = std::system(command.c_str());
-    outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    outcome.out = read_file(in("out.txt"));
-    outcome.err = read_file(in("err.txt"));
-    return outcome;
-  }
-  static Outcome good(const std::string& arguments) {
-    Outcome outcome = gantry(arguments);
-    EXPECT_EQ(outcome.exit_code, 0) << arguments << "\n" << outcome.err;
-    return outcome;
-  }
-  static void expect_error(const std::string& arguments, const std::string& code,
-                           const std::string& words) {
-    Outcome outcome = gantry(arguments);
-    EXPECT_EQ(outcome.exit_code, 1) << arguments << "\n" << outcome.err;
-    EXPECT_NE(outcome.err.find(code), std::string::npos) << outcome.err;
-    EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
-  }
   // A study of `task` with the three clinics; rc is tested.
   static void make(const std::string& name, const std::string& task,
                    const std::string& words = "") {
@@ -236,12 +158,7 @@ class CaseSequence : public ::testing::Test {
       n += Json::parse(line)["diagnoses"].size() == 1;
     return n;
   }
-
-  static fs::path* folder_;
-  static bool without_network_;
 };
-fs::path* CaseSequence::folder_ = nullptr;
-bool CaseSequence::without_network_ = false;
 
 void expect_sums_to_one(const Json& probabilities) {
   double sum = 0;
@@ -332,6 +249,80 @@ TEST_F(CaseSequence, AllThreeInOneAdapterOrOneEach) {
   good("report --study all");
 }
 
+// What a task needs is asked of the model's interface, not of its kind.
+TEST_F(CaseSequence, AnEncoderAnswersModalityAndCodes) {
+  const std::string encoder =
+      "base=small train.tuning=fixed epochs=1 lora.rank=0 model.max_tokens=128 window_overlap=16 "
+      "bootstrap=100 codes.list=mini codes.ranges= ";
+  program_->shelve_small_encoder();
+  for (const char* task : {"rt-modality", "icd10"}) {
+    SCOPED_TRACE(task);
+    const std::string study = std::string("enc-") + task;
+    make(study, task);
+    good("train --study " + study + " " + encoder);
+    const Json tested = good("test --study " + study + " --json").json();
+    EXPECT_TRUE(fs::exists(fs::path(tested["report"].get<std::string>())));
+    size_t usable = 0;
+    for (const Json& answer : predicted(study)) {
+      if (answer.contains("error")) continue;
+      ++usable;
+      if (study == "enc-icd10") {
+        expect_code_answer(answer);
+      } else {
+        expect_sums_to_one(answer["probabilities"]);
+      }
+    }
+    EXPECT_EQ(usable, single_cases());
+  }
+  make("enc-all", "radonc");
+  expect_error("train --study enc-all " + encoder, "E0724", "free text");
+}
+
+TEST_F(CaseSequence, ADecoderLearnsBoneMetastasis) {
+  std::string some;
+  for (const char* hospital : {"ha", "hb", "hc"}) {
+    std::ifstream lines(Program::reports(hospital));
+    std::string line;
+    for (int i = 0; i < 25 && std::getline(lines, line); ++i) some += line + "\n";
+  }
+  program_->write("bone.jsonl", some);
+  good("init bone --task bone-metastasis");
+  good("import --study bone bone.jsonl");
+  expect_error("train --study bone base=tiny", "E0724", "lora.rank");
+  good(
+      "train --study bone base=tiny lora.rank=2 runs=1 epochs=1 train.tuning=fixed "
+      "prompt.examples=0 model.max_tokens=4096 bootstrap=100");
+  const Json tested = good("test --study bone --json").json();
+  EXPECT_TRUE(fs::exists(fs::path(tested["report"].get<std::string>())));
+  good("predict --study bone bone.jsonl --out bone-p.jsonl");
+  std::ifstream lines(in("bone-p.jsonl"));
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    const Json answer = Json::parse(line);
+    EXPECT_TRUE(answer["label"].is_number_integer());
+    EXPECT_EQ(answer["probabilities"].size(), 3u);
+    expect_sums_to_one(answer["probabilities"]);
+  }
+  EXPECT_EQ(count, 75);
+  expect_error("model export --study bone exported", "E0752", "gantry model merge tiny ");
+}
+
+TEST_F(CaseSequence, ATrainingKilledTwiceGoesOnToTheSameBits) {
+  const std::string how = " " + quick("tiny") + " epochs=8";
+  const auto adapter_of = [&](const std::string& study) {
+    const std::string run = std::string(trim(read_file(in(study + "/runs/latest"))));
+    return read_file(in(study + "/runs/" + run + "/model/adapter/adapter_model.safetensors"));
+  };
+  make("whole", "rt-modality");
+  make("cut", "rt-modality");
+  good("train --study whole" + how);
+  for (const char* delay : {"0.4", "0.9"})
+    program_->shell("$gantry --quiet train --study cut" + how + " & pid=$!; sleep " + delay +
+                    "; kill -9 $pid; wait $pid; true");
+  good("train --study cut" + how);
+  EXPECT_EQ(adapter_of("cut"), adapter_of("whole"));
+}
+
 // An answer must not depend on plans and answers that happen to be there, nor on its neighbours.
 TEST_F(CaseSequence, AnswersDependOnTheDiagnosisAlone) {
   make("alone", "radonc");
@@ -372,6 +363,87 @@ TEST_F(CaseSequence, BadInputIsSaid) {
                "rank");
 }
 
+// A copy of the tiny decoder on the shelf with one of its files changed.
+class DamagedDecoder : public CaseSequence {
+ protected:
+  static std::string copy(const std::string& name) {
+    fs::copy(in("shelf/tiny"), in("shelf/" + name));
+    return "shelf/" + name + "/";
+  }
+  static void change(const std::string& file, const std::string& from, const std::string& to) {
+    std::string bytes = read_file(in(file));
+    ASSERT_NE(bytes.find(from), std::string::npos) << from;
+    bytes.replace(bytes.find(from), from.size(), to);
+    write_file_atomically(in(file), bytes);
+  }
+  static void refused(const std::string& model, const std::string& code, const std::string& words) {
+    expect_error("generate " + model + " --prompt a", code, words);
+  }
+};
+
+TEST_F(DamagedDecoder, FoldersAreNamedWithTheirFault) {
+  const std::string weights = copy("cut") + "model.safetensors";
+  fs::resize_file(in(weights), fs::file_size(in(weights)) - 50);
+  refused("cut", "E0401", "model.norm.weight");
+  change(copy("wide") + "config.json", "\"intermediate_size\":48", "\"intermediate_size\":64");
+  refused("wide", "E0414", "mlp.gate_proj.weight is [48, 32], not [64, 32]");
+  change(copy("deep") + "config.json", "\"num_hidden_layers\":2", "\"num_hidden_layers\":3");
+  refused("deep", "E0414", "model.layers.2.input_layernorm.weight is missing");
+  fs::copy_file(Program::source() / "tests/data/tokenizers/unigram/tokenizer.json",
+                in(copy("foreign") + "tokenizer.json"), fs::copy_options::overwrite_existing);
+  refused("foreign", "E0330", "vocabulary");
+  expect_error("generate tiny --prompt a --cache-tokens 900000000000", "E0762", "it fits");
+}
+
+TEST_F(DamagedDecoder, GgufFilesAreNamedWithTheirFault) {
+  good("model export whole.gguf --gguf f16 --model tiny");
+  good("generate whole.gguf --prompt a --max-tokens 2");
+  const std::string whole = read_file(in("whole.gguf"));
+  write_file_atomically(in("cut.gguf"), whole.substr(0, whole.size() - 100));
+  refused("cut.gguf", "E0441", "output_norm.weight");
+  std::string hostile = whole;
+  hostile[15] = 0x10;  // the number of tensors, 2^60 of them
+  write_file_atomically(in("hostile.gguf"), hostile);
+  refused("hostile.gguf", "E0441", "hostile.gguf");
+  std::string unknown = whole;
+  const size_t name = unknown.find("blk.0.attn_q.weight");
+  const size_t type = name + std::string("blk.0.attn_q.weight").size() + 4 + 2 * 8;
+  unknown[type] = static_cast<char>(250);
+  write_file_atomically(in("unknown.gguf"), unknown);
+  refused("unknown.gguf", "E0442", "ggml type 250");
+}
+
+TEST_F(DamagedDecoder, AnAdapterKnowsItsBase) {
+  make("own", "rt-modality");
+  good("train --study own " + quick("tiny"));
+  const std::string run(trim(read_file(in("own/runs/latest"))));
+  const std::string adapter = "own/runs/" + run + "/model/adapter";
+  good("generate tiny --adapter " + adapter + " --prompt a --max-tokens 2");
+  const std::string weights = copy("other") + "model.safetensors";
+  std::string bytes = read_file(in(weights));
+  bytes[bytes.size() - 3] ^= 1;
+  write_file_atomically(in(weights), bytes);
+  expect_error("generate other --adapter " + adapter + " --prompt a", "E0434", "other");
+  fs::copy(in(weights), in("shelf/tiny/model.safetensors"), fs::copy_options::overwrite_existing);
+  expect_error("predict --study own new.jsonl --out own-p.jsonl", "E0725", "weights");
+  write_decoder(in("shelf/tiny"));
+}
+
+TEST_F(CaseSequence, LabelsAndCodesThatCannotBeUsed) {
+  good("init labels --task rt-modality");
+  std::string cases = read_file(in("ra.jsonl"));
+  const std::string label = "\"modality\": \"photon\"";
+  ASSERT_NE(cases.find(label), std::string::npos);
+  cases.replace(cases.find(label), label.size(), "\"modality\": \"carbon\"");
+  write_file_atomically(in("carbon.jsonl"), cases);
+  const Json imported = good("import --study labels carbon.jsonl --json").json();
+  EXPECT_EQ(imported["total"]["rejected"], 1);
+  EXPECT_NE(good("records --study labels --rejected").out.find("carbon"), std::string::npos);
+  write_file_atomically(in("twice.tsv"), "code\ttitle\nC61\ta\nC64.9\tb\nC61\tc\n");
+  expect_error("codes import twice.tsv --name twice", "E0371",
+               "C61 stands at line 2 and at line 4");
+}
+
 TEST_F(CaseSequence, CasesThatDoNotFitAreRefusedOrShortened) {
   make("long", "rt-modality");
   good("train --study long " + quick("tiny") + " max_tokens=700");
@@ -380,7 +452,7 @@ TEST_F(CaseSequence, CasesThatDoNotFitAreRefusedOrShortened) {
   row["case_id"] = "L";
   row["diagnoses"] = Json::array({record});
   write_file_atomically(in("long.jsonl"), row.dump() + "\n");
-  EXPECT_EQ(gantry("predict --study long long.jsonl --out long-p.jsonl").exit_code,
+  EXPECT_EQ(program_->run("predict --study long long.jsonl --out long-p.jsonl").exit_code,
             1);  // no answer at all
   EXPECT_TRUE(Json::parse(read_file(in("long-p.jsonl"))).contains("error"));
   good("train --study long prompt.too_long=shorten " + quick("tiny") + " max_tokens=700");

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "base/error.h"
 #include "infer/constrained.h"
@@ -30,11 +31,6 @@ const std::vector<std::string> kCodes = {"C50",
 const std::vector<std::string> kTexts = {"breast, left: ", "bone pain. ",
                                          "prostate, PSA 12: ", "a cat",
                                          "breast, right side, after surgery: "};
-
-LanguageModel open(const stories::Folder& folder) {
-  folder.write("tokenizer.json", stories::small_tokenizer());
-  return LanguageModel::open(folder.path());
-}
 
 std::vector<std::vector<int32_t>> prompts_of(const LanguageModel& model) {
   std::vector<std::vector<int32_t>> prompts;
@@ -66,18 +62,38 @@ double brute_force(LanguageModel& model, const std::vector<int32_t>& prompt,
   return sum;
 }
 
-TEST(ClosedSet, EqualsBruteForceAndSumsToOne) {
-  SKIP_WITHOUT_STORIES();
-  const stories::Folder folder;
-  LanguageModel model = open(folder);
-  const AnswerTrie trie = AnswerTrie::compile(model.tokenizer(), model.end_id(), kCodes);
-  const auto prompts = prompts_of(model);
-  const auto scores = score_closed_set(model, prompts, trie);
+// stories260K, the answers of kCodes and the prompts of kTexts.
+class Answering : public testing::Test {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT_STORIES();
+    folder_.emplace();
+    folder_->write("tokenizer.json", stories::small_tokenizer());
+    opened_.emplace(open());
+    compiled_.emplace(AnswerTrie::compile(model().tokenizer(), model().end_id(), kCodes));
+    prompts = prompts_of(model());
+  }
+  LanguageModel open() const { return LanguageModel::open(folder_->path()); }
+  LanguageModel& model() { return *opened_; }
+  const AnswerTrie& trie() const { return *compiled_; }
+
+  std::vector<std::vector<int32_t>> prompts;
+
+ private:
+  std::optional<stories::Folder> folder_;
+  std::optional<LanguageModel> opened_;
+  std::optional<AnswerTrie> compiled_;
+};
+class ClosedSet : public Answering {};
+class Constrained : public Answering {};
+
+TEST_F(ClosedSet, EqualsBruteForceAndSumsToOne) {
+  const auto scores = score_closed_set(model(), prompts, trie());
   ASSERT_EQ(scores.size(), prompts.size());
   for (size_t i = 0; i < prompts.size(); ++i) {
     std::vector<double> want;
-    for (size_t a = 0; a < trie.size(); ++a) {
-      want.push_back(brute_force(model, prompts[i], trie.tokens(a)));
+    for (size_t a = 0; a < trie().size(); ++a) {
+      want.push_back(brute_force(model(), prompts[i], trie().tokens(a)));
       EXPECT_NEAR(scores[i].log_probability[a], want.back(), 1e-4) << kCodes[a];
     }
     const std::vector<double> p = answer_probabilities(want);
@@ -89,33 +105,23 @@ TEST(ClosedSet, EqualsBruteForceAndSumsToOne) {
   }
 }
 
-TEST(ClosedSet, ACaseAloneGivesTheBitsItHasAmongOthers) {
-  SKIP_WITHOUT_STORIES();
-  const stories::Folder folder;
-  LanguageModel model = open(folder);
-  const AnswerTrie trie = AnswerTrie::compile(model.tokenizer(), model.end_id(), kCodes);
-  const auto prompts = prompts_of(model);
-  const auto together = score_closed_set(model, prompts, trie);
-  const auto in_small_passes = score_closed_set(model, prompts, trie, {.pass_tokens = 1});
+TEST_F(ClosedSet, ACaseAloneGivesTheBitsItHasAmongOthers) {
+  const auto together = score_closed_set(model(), prompts, trie());
+  const auto in_small_passes = score_closed_set(model(), prompts, trie(), {.pass_tokens = 1});
   for (size_t i = prompts.size(); i-- > 0;) {
-    const auto alone = score_closed_set(model, std::span(prompts).subspan(i, 1), trie);
+    const auto alone = score_closed_set(model(), std::span(prompts).subspan(i, 1), trie());
     EXPECT_EQ(alone[0].log_probability, together[i].log_probability);
     EXPECT_EQ(in_small_passes[i].log_probability, together[i].log_probability);
   }
-  LanguageModel fresh = open(folder);
-  EXPECT_EQ(score_closed_set(fresh, std::span(prompts).subspan(3, 1), trie)[0].log_probability,
+  LanguageModel fresh = open();
+  EXPECT_EQ(score_closed_set(fresh, std::span(prompts).subspan(3, 1), trie())[0].log_probability,
             together[3].log_probability)
       << "a prompt of its own, nothing kept from other calls";
 }
 
-TEST(Constrained, ABeamAsWideAsTheListIsExact) {
-  SKIP_WITHOUT_STORIES();
-  const stories::Folder folder;
-  LanguageModel model = open(folder);
-  const AnswerTrie trie = AnswerTrie::compile(model.tokenizer(), model.end_id(), kCodes);
-  const auto prompts = prompts_of(model);
-  const auto whole = score_closed_set(model, prompts, trie);
-  const auto ranked = rank_answers(model, prompts, trie, {.beams = 64, .top = kCodes.size()});
+TEST_F(Constrained, ABeamAsWideAsTheListIsExact) {
+  const auto whole = score_closed_set(model(), prompts, trie());
+  const auto ranked = rank_answers(model(), prompts, trie(), {.beams = 64, .top = kCodes.size()});
   for (size_t i = 0; i < prompts.size(); ++i) {
     EXPECT_TRUE(ranked[i].exact);
     ASSERT_EQ(ranked[i].answers.size(), kCodes.size());
@@ -131,23 +137,16 @@ TEST(Constrained, ABeamAsWideAsTheListIsExact) {
   }
 }
 
-TEST(Constrained, NarrowBeamsBoundTheExactShares) {
-  SKIP_WITHOUT_STORIES();
-  const stories::Folder folder;
-  LanguageModel model = open(folder);
-  const AnswerTrie trie = AnswerTrie::compile(model.tokenizer(), model.end_id(), kCodes);
-  const auto prompts = prompts_of(model);
-  const auto whole = score_closed_set(model, prompts, trie);
+TEST_F(Constrained, NarrowBeamsBoundTheExactShares) {
+  const auto whole = score_closed_set(model(), prompts, trie());
   for (int beams : {1, 2, 4, 8}) {
-    const auto ranked = rank_answers(model, prompts, trie, {.beams = beams, .top = 3});
+    const auto ranked = rank_answers(model(), prompts, trie(), {.beams = beams, .top = 3});
     for (size_t i = 0; i < prompts.size(); ++i) {
       ASSERT_FALSE(ranked[i].answers.empty());
-      double dropped = 1;
       for (const ScoredAnswer& a : ranked[i].answers) {
         const double exact = whole[i].probability[static_cast<size_t>(a.index)];
         EXPECT_LE(a.probability, exact + 1e-12);
         EXPECT_GE(a.probability_upper, exact - 1e-12);
-        dropped -= exact;
       }
       if (beams == 8) {
         EXPECT_EQ(static_cast<size_t>(ranked[i].answers.front().index), whole[i].best());
@@ -157,17 +156,12 @@ TEST(Constrained, NarrowBeamsBoundTheExactShares) {
 }
 
 // What is ranked does not depend on how many prompts go together.
-TEST(Constrained, APromptAloneGivesTheAnswersItHasAmongOthers) {
-  SKIP_WITHOUT_STORIES();
-  const stories::Folder folder;
-  LanguageModel model = open(folder);
-  const AnswerTrie trie = AnswerTrie::compile(model.tokenizer(), model.end_id(), kCodes);
-  const auto prompts = prompts_of(model);
-  const auto together = rank_answers(model, prompts, trie, {.beams = 3, .top = 4});
-  const auto by_two = rank_answers(model, prompts, trie, {.beams = 3, .top = 4, .batch = 2});
+TEST_F(Constrained, APromptAloneGivesTheAnswersItHasAmongOthers) {
+  const auto together = rank_answers(model(), prompts, trie(), {.beams = 3, .top = 4});
+  const auto by_two = rank_answers(model(), prompts, trie(), {.beams = 3, .top = 4, .batch = 2});
   for (size_t i = 0; i < prompts.size(); ++i) {
     const auto alone =
-        rank_answers(model, std::span(prompts).subspan(i, 1), trie, {.beams = 3, .top = 4});
+        rank_answers(model(), std::span(prompts).subspan(i, 1), trie(), {.beams = 3, .top = 4});
     ASSERT_EQ(alone[0].answers.size(), together[i].answers.size());
     for (size_t a = 0; a < alone[0].answers.size(); ++a) {
       for (const ScoredAnswers* other : {&together[i], &by_two[i]}) {
@@ -178,14 +172,10 @@ TEST(Constrained, APromptAloneGivesTheAnswersItHasAmongOthers) {
   }
 }
 
-TEST(ClosedSet, PromptsThatDoNotFitAreRefused) {
-  SKIP_WITHOUT_STORIES();
-  const stories::Folder folder;
-  LanguageModel model = open(folder);
-  const AnswerTrie trie = AnswerTrie::compile(model.tokenizer(), model.end_id(), kCodes);
+TEST_F(ClosedSet, PromptsThatDoNotFitAreRefused) {
   const auto code_of = [&](std::vector<int32_t> prompt) -> std::string {
     try {
-      score_closed_set(model, std::span(&prompt, 1), trie);
+      score_closed_set(model(), std::span(&prompt, 1), trie());
     } catch (const Error& error) {
       return error.code();
     }

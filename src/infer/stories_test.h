@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "text/test_byte_tokenizer.h"
 
 namespace gantry::stories {
 
@@ -28,25 +29,7 @@ inline nlohmann::json reference(const std::string& name) {
 // words.
 inline std::string small_tokenizer() {
   nlohmann::json vocabulary = {{"<unk>", 0}, {"<s>", 1}, {"</s>", 2}};
-  const auto character = [](int byte) {  // GPT-2's printable stand-in of a byte
-    static const auto table = [] {
-      std::vector<std::string> t(256);
-      int next = 256;
-      for (int b = 0; b < 256; ++b) {
-        const bool itself = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-        const int code = itself ? b : next++;
-        if (code < 0x80) {
-          t[static_cast<size_t>(b)] = std::string(1, static_cast<char>(code));
-        } else {
-          t[static_cast<size_t>(b)] = {static_cast<char>(0xc0 | code >> 6),
-                                       static_cast<char>(0x80 | (code & 63))};
-        }
-      }
-      return t;
-    }();
-    return table[static_cast<size_t>(byte)];
-  };
-  for (int b = 0; b < 256; ++b) vocabulary[character(b)] = 3 + b;
+  for (int b = 0; b < 256; ++b) vocabulary[byte_letter(b)] = 3 + b;
   nlohmann::json merges = nlohmann::json::array();
   int next = 259;
   for (const auto& [left, right] :
@@ -54,33 +37,9 @@ inline std::string small_tokenizer() {
     merges.push_back(std::string(left) + " " + right);
     vocabulary[std::string(left) + right] = next++;
   }
-  const auto special = [](int id, const char* content) {
-    return nlohmann::json{{"id", id},        {"content", content}, {"single_word", false},
-                          {"lstrip", false}, {"rstrip", false},    {"normalized", false},
-                          {"special", true}};
-  };
-  const nlohmann::json byte_level = {{"type", "ByteLevel"},
-                                     {"add_prefix_space", false},
-                                     {"trim_offsets", true},
-                                     {"use_regex", true}};
-  return nlohmann::json{
-      {"version", "1.0"},
-      {"added_tokens", {special(0, "<unk>"), special(1, "<s>"), special(2, "</s>")}},
-      {"normalizer", nullptr},
-      {"pre_tokenizer", byte_level},
-      {"post_processor", nullptr},
-      {"decoder", byte_level},
-      {"model",
-       {{"type", "BPE"},
-        {"dropout", nullptr},
-        {"unk_token", nullptr},
-        {"continuing_subword_prefix", nullptr},
-        {"end_of_word_suffix", nullptr},
-        {"fuse_unk", false},
-        {"byte_fallback", false},
-        {"vocab", vocabulary},
-        {"merges", merges}}}}
-      .dump();
+  return byte_level_tokenizer(
+      {special_token(0, "<unk>"), special_token(1, "<s>"), special_token(2, "</s>")}, vocabulary,
+      merges);
 }
 
 // A Hugging Face folder under the system's temporary folder, removed with the object. It has no
