@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 
+#include "base/error.h"
 #include "base/strings.h"
 
 namespace gantry::cli {
@@ -77,6 +80,7 @@ void Face::say(const std::string& line) {
 
 void Face::result(const nlohmann::json& object, const std::string& text) {
   close_line();
+  errno = 0;
   if (json) {
     // Invalid UTF-8 cannot reach here but from a file name; it is shown replaced rather than
     // refused.
@@ -85,6 +89,10 @@ void Face::result(const nlohmann::json& object, const std::string& text) {
     std::cout << text << (text.back() == '\n' ? "" : "\n");
   }
   std::cout.flush();
+  if (std::cout || errno == EPIPE) return;  // `| head` has what it wanted
+  throw Error("E0102",
+              std::string("standard output: cannot be written (") + std::strerror(errno) + ")",
+              "Mend the cause and run the command again.");
 }
 
 Words sort_words(const std::vector<std::string>& words) {

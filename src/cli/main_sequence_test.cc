@@ -1,17 +1,13 @@
 // The sequence of verbs that a user types, run as a user runs it: the program itself, on the
 // bundled corpus, with a small random encoder. In a namespace without network where the machine
 // allows one: nothing here may need it.
-#include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
 #include "base/strings.h"
+#include "cli/program_test.h"
 
 namespace gantry {
 namespace {
@@ -19,67 +15,14 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-struct Outcome {
-  int exit_code = -1;
-  std::string out, err;
-  Json json() const { return Json::parse(out); }
-};
-
-class MainSequence : public ::testing::Test {
+class MainSequence : public ProgramSequence {
  protected:
   static void SetUpTestSuite() {
-    std::string name = "/tmp/gantry-sequence-XXXXXX";
-    folder_ = new fs::path(::mkdtemp(name.data()));
-    without_network_ = std::system("unshare --user --map-root-user --net true 2>/dev/null") == 0;
-    fs::create_directories(*folder_ / "shelf");
-    fs::copy(source() / "tests/data/small-encoder", *folder_ / "shelf/small",
-             fs::copy_options::recursive);
+    ProgramSequence::SetUpTestSuite();
+    program_->shelve_small_encoder();
   }
-  static void TearDownTestSuite() {
-    fs::remove_all(*folder_);
-    delete folder_;
-  }
-
-  static fs::path source() { return GANTRY_SOURCE_DIR; }
-  static fs::path corpus(const std::string& hospital) {
-    return source() / "corpora/bone-metastasis" / (hospital + ".jsonl");
-  }
-  static fs::path in(const std::string& name) { return *folder_ / name; }
-
-  // Runs the program through a shell; `arguments` are words of the test itself.
-  static Outcome gantry(const std::string& arguments, const std::string& input = "/dev/null") {
-    std::string command = "cd " + folder_->string() + " && GANTRY_DATA=" + source().string() +
-                          " GANTRY_MODELS=" + in("shelf").string() + " " +
-                          (without_network_ ? "unshare --user --map-root-user --net " : "") +
-                          GANTRY_PROGRAM + " " + arguments + " <" + input + " >out.txt 2>err.txt";
-    Outcome outcome;
-    int status = std::system(command.c_str());
-    outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    outcome.out = read_file(in("out.txt"));
-    outcome.err = read_file(in("err.txt"));
-    return outcome;
-  }
-  static Outcome good(const std::string& arguments, const std::string& input = "/dev/null") {
-    Outcome outcome = gantry(arguments, input);
-    EXPECT_EQ(outcome.exit_code, 0) << arguments << "\n" << outcome.err;
-    return outcome;
-  }
-  static void expect_error(const std::string& arguments, const std::string& code,
-                           const std::string& words, int exit_code = 1) {
-    Outcome outcome = gantry(arguments);
-    EXPECT_EQ(outcome.exit_code, exit_code) << arguments << "\n" << outcome.err;
-    EXPECT_NE(outcome.err.find(code), std::string::npos) << outcome.err;
-    EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
-  }
-  static std::string quick() {
-    return "base=small runs=2 epochs=2 model.max_tokens=128 window_overlap=16 bootstrap=200";
-  }
-
-  static fs::path* folder_;
-  static bool without_network_;
+  static fs::path corpus(const std::string& hospital) { return Program::reports(hospital); }
 };
-fs::path* MainSequence::folder_ = nullptr;
-bool MainSequence::without_network_ = false;
 
 TEST_F(MainSequence, ImportTrainTestPredictReport) {
   Json made = good("init s --task bone-metastasis --json").json();
@@ -100,14 +43,14 @@ TEST_F(MainSequence, ImportTrainTestPredictReport) {
   EXPECT_EQ(split["check"]["patients_in_two_sets"], 0);
   EXPECT_EQ(split["check"]["near_identical_pairs"], 0);
 
-  Json trained = good("train --study s --json " + quick()).json();
+  Json trained = good("train --study s --json " + quick_training()).json();
   EXPECT_EQ(trained["restarts"].size(), 2u);
   EXPECT_GT(trained["useful_tokens_per_second"], 0);
   EXPECT_GT(trained["percent_of_ceiling"], 0);
   EXPECT_GT(trained["peak_memory_bytes"], 0);
   for (const auto& restart : trained["restarts"])
     EXPECT_TRUE(restart["tuning"]["macro_f1"].is_number());
-  Json same = good("train --study s --json " + quick()).json();
+  Json same = good("train --study s --json " + quick_training()).json();
   EXPECT_TRUE(same["was_done"]);
 
   Json tested = good("test --study s --json").json();
@@ -145,7 +88,7 @@ class TrainedStudy : public MainSequence {
     if (fs::exists(in("t/runs/latest"))) return;
     good("init t --task bone-metastasis");
     good("import --study t " + corpus("ha").string() + " " + corpus("hd").string());
-    good("train --study t " + quick());
+    good("train --study t " + quick_training());
   }
 };
 
@@ -216,32 +159,6 @@ TEST_F(MainSequence, APublishedExampleNeedsNoStudy) {
   EXPECT_DOUBLE_EQ(e["results"]["tables"]["readers"]["rows"][0][1]["value"], 696.0 / 711);
   EXPECT_TRUE(fs::exists(in("example/report.html")));
   expect_error("report --example nobody1999", "E0506", "nobody1999");
-}
-
-TEST_F(MainSequence, BadInputIsSaidAndCostsNothing) {
-  good("init bad --task bone-metastasis");
-  expect_error("init bad --task bone-metastasis", "E0508", "bad");
-  expect_error("import --study bad nowhere.csv", "E0101", "nowhere.csv");
-  write_file_atomically(in("empty.csv"), "");
-  expect_error("import --study bad empty.csv", "E0201", "empty.csv");
-  expect_error("train --study bad eepochs=3", "E0502", "epochs");
-  expect_error("train --study bad train.epochs=many", "E0503", "epochs");
-  expect_error("train --study nowhere", "E0509", "nowhere");
-  expect_error("test --study bad", "E0721", "gantry train");
-  expect_error("init other --task bone-metastases", "E0507", "bone-metastasis");
-  EXPECT_EQ(gantry("no-such-verb").exit_code, 2);
-  EXPECT_EQ(gantry("").exit_code, 2);
-}
-
-TEST_F(MainSequence, EachVerbHasHelpWithAnExample) {
-  for (const char* verb :
-       {"init",           "import",         "records",       "cohort",       "split",
-        "train",          "test",           "predict",       "report",       "model get",
-        "model list",     "model inspect",  "model verify",  "model add",    "model export",
-        "status",         "doctor",         "version",       "completion",   "readings import",
-        "readings sheet", "ratings import", "ratings sheet", "ratings show", "compare"})
-    EXPECT_NE(good(std::string(verb) + " --help").out.find("Example: gantry "), std::string::npos)
-        << verb;
 }
 
 TEST_F(MainSequence, DoctorAndVersionSpeakJson) {

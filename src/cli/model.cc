@@ -23,7 +23,7 @@ std::string pad(std::string text, size_t width) {
 
 void add_get(CLI::App& model, Face& face) {
   auto* verb = model.add_subcommand(
-      "get", "Bring a known base model onto the shelf (the one verb that downloads)");
+      "get", "Bring a known base model onto the shelf (this and codes get download, nothing else)");
   auto name = std::make_shared<std::string>();
   auto from = std::make_shared<std::string>();
   verb->add_option("name", *name, "See `gantry model list`")->required();
