@@ -69,8 +69,9 @@ void fill_closed_set(const QuestionArms& question, const std::vector<std::string
     report.classifiers.push_back(std::move(tested));
   }
   for (size_t a = 1; a < all.size(); ++a)
-    report.comparisons.push_back(
-        comparison_of(question.arms[a].name, all[0], all[a], options.bootstrap));
+    if (question.arms[a].role != ArmRole::kTuned)  // a part of the model is no baseline of it
+      report.comparisons.push_back(
+          comparison_of(question.arms[a].name, all[0], all[a], options.bootstrap));
   int64_t answered = 0, right = 0;
   for (size_t i = 0; i < question.cases.size(); ++i) {
     TestedCase one = case_of(question, i, all[0]);
