@@ -30,11 +30,11 @@ Candidates candidates_of(const AnswerRanker& neighbours, std::string_view case_t
 
 JoinedText::JoinedText(const AnswerRanker& neighbours, std::string_view case_text,
                        const std::optional<std::string>& written, const TextJudge& judge)
-    : model_(written.has_value()), consensus_({}, TextJudge::tokens()) {
+    : model_(written.has_value()), consensus_({}, judge.tokens()) {
   Candidates candidates = candidates_of(neighbours, case_text, written, judge);
   texts_ = std::move(candidates.texts);
   neighbour_share_ = softmax_of(candidates.likeness, kTemperature);
-  consensus_ = TextConsensus(texts_, TextJudge::tokens());
+  consensus_ = TextConsensus(texts_, judge.tokens());
 }
 
 JoinedText::Choice JoinedText::choose(double model_weight) const {

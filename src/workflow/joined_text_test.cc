@@ -43,6 +43,15 @@ TEST(JoinedText, ARegimenTakesOverTheSideOfTheDiagnosis) {
   EXPECT_EQ(joined.choose(0).text, "tangents to the right breast, 42.56 Gy in 16 fractions");
 }
 
+TEST(TextJudge, JapaneseTextIsCountedByCharacters) {
+  Settings settings;
+  EXPECT_EQ(TextJudge(settings).score("前立腺へ７８Ｇｙ照射", "前立腺へ78Gy").rouge1, 0);
+  settings.regimen.rouge_tokens = "characters";
+  // 8 of the answer's 8 characters, of the reference's 10.
+  EXPECT_NEAR(TextJudge(settings).score("前立腺へ７８Ｇｙ照射", "前立腺へ78Gy").rouge1, 16 / 18.0,
+              1e-12);
+}
+
 TEST(JoinedText, TheWeightWithTheHighestMeanIsChosen) {
   std::vector<std::vector<double>> scores(2, std::vector<double>(model_weights().size(), 0.5));
   EXPECT_EQ(choose_model_weight(scores).model_weight, 1);  // of equals the model's

@@ -21,14 +21,17 @@ std::string number(const std::optional<double>& value) {
 
 }  // namespace
 
-TextJudge::TextJudge(const Settings& settings) {
+TextJudge::TextJudge(const Settings& settings)
+    : characters_(settings.regimen.rouge_tokens == "characters"),
+      tokens_(characters_ ? character_rouge_tokens() : english_rouge_tokens(true)) {
   if (!settings.regimen.terms.empty())
     terms_.emplace(RegimenTerms::load(data_file("tasks/" + settings.regimen.terms)));
 }
 
 TextScores TextJudge::score(std::string_view reference, std::string_view answer) const {
   TextScores out;
-  const Rouge figures = rouge(reference, answer, tokens());
+  const Rouge figures = characters_ ? rouge(folded(reference), folded(answer), tokens_)
+                                    : rouge(reference, answer, tokens_);
   out.rouge1 = figures.rouge1.f1;
   out.rouge2 = figures.rouge2.f1;
   out.rouge_l = figures.rouge_l.f1;
@@ -63,9 +66,8 @@ std::string TextJudge::with_side_of(std::string_view case_text, std::string text
   return terms_ ? gantry::with_side_of(case_text, std::move(text), *terms_) : text;
 }
 
-RougeTokens TextJudge::tokens() { return english_rouge_tokens(true); }
-
-std::string TextJudge::rouge_tokens() {
+std::string TextJudge::rouge_tokens() const {
+  if (characters_) return "single characters, white space left out, after NFKC and lower case";
   return "lower-case runs of a-z and 0-9, stemmed (Porter), as Google's rouge_score";
 }
 

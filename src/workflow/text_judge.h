@@ -35,10 +35,12 @@ class TextJudge {
   std::string with_side_of(std::string_view case_text, std::string text) const;
   // What is odd about it; `modality`: of the same case, or "".
   std::vector<RegimenFlag> flags(std::string_view text, std::string_view modality) const;
-  static RougeTokens tokens();        // that ROUGE counts
-  static std::string rouge_tokens();  // in words, for the report
+  const RougeTokens& tokens() const { return tokens_; }  // that ROUGE counts
+  std::string rouge_tokens() const;                      // in words, for the report
 
  private:
+  bool characters_;
+  RougeTokens tokens_;
   std::optional<RegimenTerms> terms_;
 };
 

@@ -161,14 +161,14 @@ ReportSection text_section(const QuestionArms& question, const TextJudge& judge,
   ReportSection out;
   out.name = "texts";
   out.title = judge.has_fields() ? Words("Regimens", "レジメン") : Words("Texts", "文章");
-  out.say("A draft for a clinician to judge, never an order. ROUGE with " +
-          TextJudge::rouge_tokens() + "." +
+  out.say("A draft for a clinician to judge, never an order. ROUGE with " + judge.rouge_tokens() +
+          "." +
           (judge.has_fields() ? " Fields are read from both texts by the same rules; a field that "
                                 "the reference does not have is not scored."
                               : ""));
   out.paragraphs.back().text.ja =
-      "臨床医が判断するための下書きで、指示ではありません。ROUGEの数え方: " +
-      TextJudge::rouge_tokens() + "。" +
+      "臨床医が判断するための下書きで、指示ではありません。ROUGEの数え方: " + judge.rouge_tokens() +
+      "。" +
       (judge.has_fields() ? "項目は両方の文章から同じ規則で読み、参照基準にない項目は採点しません。"
                           : "");
   std::vector<FieldEvaluation> fields;
