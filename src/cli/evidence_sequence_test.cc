@@ -291,6 +291,8 @@ TEST_F(Evidence, RatingsOfBlindedArms) {
 
 // The last of the sequence: it changes the declared margin.
 TEST_F(Evidence, Z_AMarginChangedAfterTheTestIsShown) {
+  program_->write("readings.csv", readings());
+  good("readings import --study e readings.csv");
   good("report --study e --run " + run_a_);
   const std::string before = read_file(in("e/tests/" + run_a_ + "/report.html"));
   EXPECT_EQ(before.find("AFTER"), std::string::npos);
