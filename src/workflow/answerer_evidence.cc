@@ -60,8 +60,13 @@ void fit_rankers(const std::vector<Case>& cases, AnswerKind kind, const Settings
   };
   write(RankerRole::kMajority, *train_majority(learned.answers));
   write(RankerRole::kNearest, *train_nearest_case(learned.texts, learned.answers));
-  write(RankerRole::kMember, *train_member(learned, kind, settings));
-  if (kind != AnswerKind::kText) write(RankerRole::kNgrams, *train_ngrams(learned, kind, settings));
+  const auto member = train_member(learned, kind, settings);
+  write(RankerRole::kMember, *member);
+  if (member_is_ngrams(kind, settings)) {
+    write(RankerRole::kNgrams, *member);
+  } else if (kind != AnswerKind::kText) {
+    write(RankerRole::kNgrams, *train_ngrams(learned, kind, settings));
+  }
 }
 
 void fit_all(const TrainingPlan& plan, const std::vector<size_t>& indices,

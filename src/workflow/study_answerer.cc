@@ -307,13 +307,13 @@ StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, Ans
   // Scores that weigh nothing are not asked for.
   const bool scored = !codes || (joined && file_.choices.at(kind).ranker_weight < 1);
   std::vector<VoiceList> said;
-  const Shown shown(*this, cases, kind);
-  if (voice != nullptr && codes) {
-    said = voice->score_codes(
-        shown.cases(), scored ? candidates : std::vector<std::vector<std::string>>(cases.size()),
-        codes_->allowed, sink_);
-  } else if (voice != nullptr) {
-    said = voice->score(shown.cases(), kind, file_.labels, sink_);
+  if (voice != nullptr) {
+    const Shown shown(*this, cases, kind);
+    said = codes ? voice->score_codes(
+                       shown.cases(),
+                       scored ? candidates : std::vector<std::vector<std::string>>(cases.size()),
+                       codes_->allowed, sink_)
+                 : voice->score(shown.cases(), kind, file_.labels, sink_);
   }
   for (size_t i = 0; i < cases.size(); ++i) {
     ListScores& scores = out.scores[i];

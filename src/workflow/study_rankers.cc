@@ -34,6 +34,11 @@ std::unique_ptr<AnswerRanker> train_ngrams(const RankerCases& cases, AnswerKind 
        .c = settings.tfidf.c > 0 ? settings.tfidf.c : 100});
 }
 
+bool member_is_ngrams(AnswerKind kind, const Settings& settings) {
+  return kind == AnswerKind::kClosedSet ||
+         (kind == AnswerKind::kCodes && settings.codes.concepts.empty());
+}
+
 std::unique_ptr<AnswerRanker> train_member(const RankerCases& cases, AnswerKind kind,
                                            const Settings& settings) {
   if (kind == AnswerKind::kText)
@@ -41,8 +46,7 @@ std::unique_ptr<AnswerRanker> train_member(const RankerCases& cases, AnswerKind 
   if (std::all_of(cases.answers.begin(), cases.answers.end(),
                   [&](const std::string& one) { return one == cases.answers[0]; }))
     return train_majority(cases.answers);
-  if (kind == AnswerKind::kClosedSet || settings.codes.concepts.empty())
-    return train_ngrams(cases, kind, settings);
+  if (member_is_ngrams(kind, settings)) return train_ngrams(cases, kind, settings);
   const auto codes = open_study_codes(settings);
   return train_code_ranker(cases.texts, cases.answers, cases.clinics, codes->whole, codes->allowed,
                            CodeConcepts::load(data_file("tasks/" + settings.codes.concepts)));

@@ -20,6 +20,8 @@ struct RankerCases {
 };
 RankerCases ranker_cases(std::span<const Case* const> cases, AnswerKind kind);
 
+// Whether the member of the study's answers is no other than the n-gram ranker.
+bool member_is_ngrams(AnswerKind kind, const Settings& settings);
 // The member of the study's answers (RankerRole::kMember): of groups n-grams, of codes also titles
 // and concepts, of texts the nearest cases by words and characters. Where all cases answer alike:
 // that answer.
