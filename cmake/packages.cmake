@@ -22,6 +22,7 @@ find_library(MECAB_LIBRARY mecab REQUIRED)
 add_library(gantry_options INTERFACE)
 target_compile_options(gantry_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers
                                                 $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+                                                $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>
                                                 -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(NOT GANTRY_FUZZ)
   target_link_libraries(gantry_options INTERFACE OpenMP::OpenMP_CXX)

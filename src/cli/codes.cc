@@ -10,7 +10,7 @@
 namespace gantry::cli {
 namespace {
 
-CodeShelf open_shelf() {
+CodeShelf open_code_shelf() {
   return {default_code_shelf_folder(), read_known_code_lists(data_file("tasks/code-lists.toml"))};
 }
 
@@ -36,7 +36,7 @@ void add_codes_get(CLI::App& codes, Face& face) {
   verb->add_option("--from", *from, "Take this package file instead of the network");
   verb->footer("Example: gantry codes get icd10cm-2026-04");
   verb->callback([&face, name, from] {
-    const CodeListAbout about = open_shelf().get(*name, {.from_file = *from}, face.progress());
+    const CodeListAbout about = open_code_shelf().get(*name, {.from_file = *from}, face.progress());
     face.say(words_of(about));
     face.result(json_of(about), "");
   });
@@ -53,7 +53,7 @@ void add_codes_import(CLI::App& codes, Face& face) {
   verb->add_option("--title", *title, "What it is, in a few words");
   verb->footer("Example: gantry codes import icd10cm_order_2027.txt --name icd10cm-2027");
   verb->callback([&face, file, name, title] {
-    const CodeListAbout about = open_shelf().import(*file, *name, *title);
+    const CodeListAbout about = open_code_shelf().import(*file, *name, *title);
     face.say(words_of(about));
     face.result(json_of(about), "");
   });
@@ -63,7 +63,7 @@ void add_codes_list(CLI::App& codes, Face& face) {
   auto* verb = codes.add_subcommand("list", "Code lists on the shelf and lists that can be had");
   verb->footer("Example: gantry codes list");
   verb->callback([&face] {
-    const CodeShelf shelf = open_shelf();
+    const CodeShelf shelf = open_code_shelf();
     nlohmann::json rows = nlohmann::json::array();
     std::string text = "shelf: " + shelf.folder().string() + "\n";
     for (const CodeShelfEntry& entry : shelf.list()) {
@@ -149,7 +149,7 @@ void add_codes_show(CLI::App& codes, Face& face) {
   verb->add_option("--list", *name, "Which list (default: the one on the shelf)");
   verb->footer("Example: gantry codes show C79.51");
   verb->callback([&face, code, name] {
-    const CodeShelf shelf = open_shelf();
+    const CodeShelf shelf = open_code_shelf();
     show(face, shelf, chosen_list(shelf, *name), *code);
   });
 }

@@ -95,8 +95,8 @@ void Face::result(const nlohmann::json& object, const std::string& text) {
               "Mend the cause and run the command again.");
 }
 
-Words sort_words(const std::vector<std::string>& words) {
-  Words sorted;
+SortedWords sort_words(const std::vector<std::string>& words) {
+  SortedWords sorted;
   for (const auto& word : words) {
     size_t equals = word.find('=');
     bool key = equals != std::string::npos && equals > 0 &&

@@ -36,11 +36,11 @@ class Face {
 
 // Splits "key=value" settings from file names among a verb's words. A word that names an existing
 // file is a file.
-struct Words {
+struct SortedWords {
   std::vector<std::string> files;
   std::vector<std::string> overrides;
 };
-Words sort_words(const std::vector<std::string>& words);
+SortedWords sort_words(const std::vector<std::string>& words);
 
 // One function a verb; each adds its subcommand to the program.
 void add_init(CLI::App& app, Face& face);

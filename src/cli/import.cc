@@ -72,7 +72,7 @@ void add_import(CLI::App& app, Face& face) {
                    "The hospital these files come from (default: each file's name)");
   verb->footer("Example: gantry import --study s hospital-a.csv hospital-b.jsonl");
   verb->callback([&face, words, encoding, source] {
-    Words sorted = sort_words(*words);
+    SortedWords sorted = sort_words(*words);
     if (sorted.files.empty())
       throw Error("E0902", "no file to import", "Name one or more CSV, TSV or JSONL files.");
     Study study = open_study(face, sorted.overrides);

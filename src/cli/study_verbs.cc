@@ -19,7 +19,7 @@ Study open_study(const Face& face, const std::vector<std::string>& overrides) {
 }
 
 std::vector<std::string> only_overrides(const std::vector<std::string>& words) {
-  Words sorted = sort_words(words);
+  SortedWords sorted = sort_words(words);
   if (!sorted.files.empty())
     throw Error("E0901", "'" + sorted.files[0] + "': not a setting",
                 "Write settings as key=value, such as runs=3.");

@@ -9,7 +9,7 @@
 namespace gantry {
 namespace {
 
-constexpr int64_t kPassTokens = 1536;
+constexpr int64_t kSetPassTokens = 1536;
 
 void sum_along(const AnswerTrie& trie, int32_t node, double so_far,
                std::span<const double> edge_log_probability, std::vector<double>& answers) {
@@ -54,7 +54,7 @@ std::vector<ClosedSetScores> score_closed_set(LanguageModel& model,
   EngineGuard guard(model);
   DecoderInference& engine = model.engine();
   PromptStarts starts(model, prompts);
-  const int64_t pass_tokens = settings.pass_tokens > 0 ? settings.pass_tokens : kPassTokens;
+  const int64_t pass_tokens = settings.pass_tokens > 0 ? settings.pass_tokens : kSetPassTokens;
   TriePass pass(engine, answers, starts);
   std::vector<std::vector<double>> edges(prompts.size());
   const auto keep_edges = [&](size_t prompt, int32_t node, const std::vector<double>& values) {

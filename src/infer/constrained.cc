@@ -15,9 +15,9 @@
 namespace gantry {
 namespace {
 
-constexpr size_t kBatch = 32;  // prompts searched at once: some 100 to 250 rows a pass
+constexpr size_t kPromptsAtOnce = 32;  // prompts searched at once: some 100 to 250 rows a pass
 // Of prompts and the answers scored behind them, each branch of which holds a page of the cache.
-constexpr int64_t kPassTokens = 512;
+constexpr int64_t kTriePassTokens = 512;
 
 // A prefix of answers that is followed. Tokens that nothing else can follow are taken together.
 struct Beam {
@@ -276,7 +276,7 @@ void compute_prompts(LanguageModel& model, const AnswerTrie& trie, const RankSet
     const auto nodes =
         nodes_of(trie, settings.also.empty() ? std::vector<int32_t>() : settings.also[i]);
     pass.plan(i, &nodes);
-    if (engine.planned_rows() < kPassTokens && i + 1 < last) continue;
+    if (engine.planned_rows() < kTriePassTokens && i + 1 < last) continue;
     pass.run(
         [&](size_t prompt, int32_t node, std::vector<double> edges) {
           rankers[prompt - first].know(node, std::move(edges));
@@ -306,7 +306,7 @@ std::vector<ScoredAnswers> rank_answers(LanguageModel& model,
   EngineGuard guard(model);
   DecoderInference& engine = model.engine();
   PromptStarts starts(model, prompts);
-  const size_t batch = settings.batch > 0 ? static_cast<size_t>(settings.batch) : kBatch;
+  const size_t batch = settings.batch > 0 ? static_cast<size_t>(settings.batch) : kPromptsAtOnce;
   for (size_t first = 0; first < prompts.size(); first += batch) {
     const size_t last = std::min(prompts.size(), first + batch);
     std::vector<Ranker> rankers;

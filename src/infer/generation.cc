@@ -16,7 +16,7 @@
 namespace gantry {
 namespace {
 
-constexpr size_t kBatch = 64;
+constexpr size_t kTextsAtOnce = 64;
 
 // A prompt that is being answered.
 class Answering {
@@ -94,7 +94,7 @@ std::vector<GenerationResult> one_path_each(LanguageModel& model,
                                             const DoneCallback& done) {
   DecoderInference& engine = model.engine();
   std::vector<GenerationResult> results(prompts.size());
-  const size_t batch = settings.batch > 0 ? static_cast<size_t>(settings.batch) : kBatch;
+  const size_t batch = settings.batch > 0 ? static_cast<size_t>(settings.batch) : kTextsAtOnce;
   std::deque<Answering> active;
   size_t next = 0;
   while (next < prompts.size() || !active.empty()) {

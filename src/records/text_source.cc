@@ -23,7 +23,7 @@ constexpr size_t kSample = size_t{256} << 10;
 constexpr double kEnoughConfidence = 0.9;
 constexpr double kCertain = 0.999999;  // a pipe is not waited on for a longer sample
 
-Encoding encoding_named(const std::string& name) {
+TextEncoding encoding_named(const std::string& name) {
   if (auto found = find_encoding(name)) return *found;
   throw Error("E0203", "encoding '" + name + "': not known",
               "Use one of utf-8, utf-16, cp932, euc-jp, iso-2022-jp.");
@@ -125,7 +125,7 @@ Detected TextSource::decide(std::string& bytes) {
 void TextSource::settle(Detected detected) {
   detected_ = std::move(detected);
   decided_ = true;
-  decoder_ = std::make_unique<Decoder>(detected_.encoding);
+  decoder_ = std::make_unique<TextDecoder>(detected_.encoding);
 }
 
 bool TextSource::fill() {
@@ -140,14 +140,14 @@ bool TextSource::fill() {
   if (!decided_ && leaves_ascii(bytes)) settle(decide(bytes));
   if (!decided_) {
     buffer_ += bytes;
-    if (ended_) detected_ = {Encoding::utf8, 1, "nothing beyond ASCII", true};
+    if (ended_) detected_ = {TextEncoding::utf8, 1, "nothing beyond ASCII", true};
     return true;
   }
-  std::vector<Decoder::Bad> bad;
+  std::vector<TextDecoder::Bad> bad;
   decoder_->decode(bytes, ended_, buffer_, bad);
   // A row begins behind a line end, so the first bad byte of each line is enough: a long line of
   // noise costs no memory.
-  for (Decoder::Bad& b : bad) {
+  for (TextDecoder::Bad& b : bad) {
     uint64_t since = std::max(last_bad_, dropped_) - dropped_;
     std::string_view between = std::string_view(buffer_).substr(since, b.output_offset - since);
     bool same_line = !bad_.empty() && find_line_end(between) == between.npos;
@@ -165,7 +165,7 @@ void TextSource::consume(size_t bytes) {
 
 std::optional<std::string> TextSource::bad_within(size_t bytes) const {
   if (bad_.empty() || bad_.front().output_offset >= dropped_ + begin_ + bytes) return std::nullopt;
-  const Decoder::Bad& bad = bad_.front();
+  const TextDecoder::Bad& bad = bad_.front();
   return "byte " + with_commas(static_cast<int64_t>(bad.input_offset) + 1) +
          " of the file: " + bad.bytes + " is not " + std::string(name_of(detected_.encoding));
 }

@@ -56,13 +56,13 @@ class TextSource {
   uint64_t read_ = 0;
   bool ended_ = false, decided_ = false;
   Detected detected_;
-  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<TextDecoder> decoder_;
   std::map<uint32_t, uint64_t> none_;
   std::string buffer_;  // decoded; [begin_, end) is not consumed
   size_t begin_ = 0;
   uint64_t dropped_ = 0;  // decoded bytes that have left buffer_
   // The first of each line; output_offset counts from the start of the decoded stream.
-  std::deque<Decoder::Bad> bad_;
+  std::deque<TextDecoder::Bad> bad_;
   uint64_t last_bad_ = 0;  // of all, in the decoded stream
 };
 

@@ -188,13 +188,13 @@ std::string hexadecimal(const uint8_t* p, size_t n) {
   return out;
 }
 
-std::string_view byte_order_mark(Encoding encoding) {
+std::string_view byte_order_mark(TextEncoding encoding) {
   switch (encoding) {
-    case Encoding::utf8:
+    case TextEncoding::utf8:
       return "\xEF\xBB\xBF";
-    case Encoding::utf16le:
+    case TextEncoding::utf16le:
       return "\xFF\xFE";
-    case Encoding::utf16be:
+    case TextEncoding::utf16be:
       return "\xFE\xFF";
     default:
       return {};
@@ -203,8 +203,8 @@ std::string_view byte_order_mark(Encoding encoding) {
 
 }  // namespace
 
-struct Decoder::State {
-  Encoding encoding;
+struct TextDecoder::State {
+  TextEncoding encoding;
   JisMode mode = JisMode::ascii;
   std::string carry;    // the cut character at the end of the last piece
   uint64_t offset = 0;  // of carry (or else of the next piece) in the stream
@@ -213,17 +213,17 @@ struct Decoder::State {
 
   Step step(const uint8_t* p, size_t n) {
     switch (encoding) {
-      case Encoding::utf8:
+      case TextEncoding::utf8:
         return step_utf8(p, n);
-      case Encoding::utf16le:
+      case TextEncoding::utf16le:
         return step_utf16(p, n, true);
-      case Encoding::utf16be:
+      case TextEncoding::utf16be:
         return step_utf16(p, n, false);
-      case Encoding::cp932:
+      case TextEncoding::cp932:
         return step_cp932(p, n);
-      case Encoding::euc_jp:
+      case TextEncoding::euc_jp:
         return step_euc_jp(p, n);
-      case Encoding::iso2022_jp:
+      case TextEncoding::iso2022_jp:
         return step_iso2022_jp(p, n, mode);
     }
     return {1, kNone};
@@ -231,9 +231,9 @@ struct Decoder::State {
   // Copies what needs no change: bytes used up.
   size_t copy_plain(const uint8_t* p, size_t n, std::string& out) {
     size_t run = 0;
-    if (encoding == Encoding::utf8)
+    if (encoding == TextEncoding::utf8)
       run = valid_run(p, n);
-    else if (encoding == Encoding::cp932 || encoding == Encoding::euc_jp)
+    else if (encoding == TextEncoding::cp932 || encoding == TextEncoding::euc_jp)
       run = ascii_run(p, n);
     out.append(reinterpret_cast<const char*>(p), run);
     return run;
@@ -244,7 +244,7 @@ struct Decoder::State {
 
 // Length of the leading well-formed UTF-8, with a short way for characters of three bytes: nearly
 // all of Japanese.
-size_t Decoder::State::valid_run(const uint8_t* p, size_t n) {
+size_t TextDecoder::State::valid_run(const uint8_t* p, size_t n) {
   size_t i = 0;
   while (i < n) {
     if (p[i] < 0x80) {
@@ -267,8 +267,8 @@ size_t Decoder::State::valid_run(const uint8_t* p, size_t n) {
   return i;
 }
 
-void Decoder::State::run(std::string_view bytes, bool last, std::string& out,
-                         std::vector<Bad>& bad) {
+void TextDecoder::State::run(std::string_view bytes, bool last, std::string& out,
+                             std::vector<Bad>& bad) {
   const auto* p = reinterpret_cast<const uint8_t*>(bytes.data());
   size_t n = bytes.size(), i = 0;
   auto bad_bytes = [&](size_t count) {
@@ -280,7 +280,7 @@ void Decoder::State::run(std::string_view bytes, bool last, std::string& out,
     size_t copied = copy_plain(p + i, n - i, out);
     i += copied;
     if (i == n) break;
-    if (encoding == Encoding::iso2022_jp && p[i] == 0x1B) {
+    if (encoding == TextEncoding::iso2022_jp && p[i] == 0x1B) {
       int length = take_escape(p + i, n - i, last, mode);
       if (length == 0) break;
       if (length < 0)
@@ -305,11 +305,12 @@ void Decoder::State::run(std::string_view bytes, bool last, std::string& out,
   offset += i;
 }
 
-Decoder::Decoder(Encoding encoding) : state_(new State{encoding}) {}
-Decoder::~Decoder() = default;
-Decoder::Decoder(Decoder&&) noexcept = default;
+TextDecoder::TextDecoder(TextEncoding encoding) : state_(new State{encoding}) {}
+TextDecoder::~TextDecoder() = default;
+TextDecoder::TextDecoder(TextDecoder&&) noexcept = default;
 
-void Decoder::decode(std::string_view bytes, bool last, std::string& out, std::vector<Bad>& bad) {
+void TextDecoder::decode(std::string_view bytes, bool last, std::string& out,
+                         std::vector<Bad>& bad) {
   State& s = *state_;
   std::string joined;
   if (!s.carry.empty()) {
@@ -332,50 +333,51 @@ void Decoder::decode(std::string_view bytes, bool last, std::string& out, std::v
   s.run(bytes, last, out, bad);
 }
 
-const std::map<uint32_t, uint64_t>& Decoder::private_use() const { return state_->private_use; }
+const std::map<uint32_t, uint64_t>& TextDecoder::private_use() const { return state_->private_use; }
 
-std::string decode_all(std::string_view bytes, Encoding encoding, std::vector<Decoder::Bad>* bad) {
+std::string decode_all(std::string_view bytes, TextEncoding encoding,
+                       std::vector<TextDecoder::Bad>* bad) {
   std::string out;
-  std::vector<Decoder::Bad> found;
-  Decoder(encoding).decode(bytes, true, out, bad ? *bad : found);
+  std::vector<TextDecoder::Bad> found;
+  TextDecoder(encoding).decode(bytes, true, out, bad ? *bad : found);
   return out;
 }
 
-std::string_view name_of(Encoding encoding) {
+std::string_view name_of(TextEncoding encoding) {
   switch (encoding) {
-    case Encoding::utf8:
+    case TextEncoding::utf8:
       return "UTF-8";
-    case Encoding::utf16le:
+    case TextEncoding::utf16le:
       return "UTF-16LE";
-    case Encoding::utf16be:
+    case TextEncoding::utf16be:
       return "UTF-16BE";
-    case Encoding::cp932:
+    case TextEncoding::cp932:
       return "CP932";
-    case Encoding::euc_jp:
+    case TextEncoding::euc_jp:
       return "EUC-JP";
-    case Encoding::iso2022_jp:
+    case TextEncoding::iso2022_jp:
       return "ISO-2022-JP";
   }
   return "";
 }
 
-std::optional<Encoding> find_encoding(std::string_view name) {
+std::optional<TextEncoding> find_encoding(std::string_view name) {
   std::string plain;  // without case, hyphens and underscores
   for (char c : name)
     if (c != '-' && c != '_' && c != ' ')
       plain.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-  static constexpr std::pair<std::string_view, Encoding> kNames[] = {
-      {"utf8", Encoding::utf8},          {"utf8sig", Encoding::utf8},
-      {"utf8bom", Encoding::utf8},       {"ascii", Encoding::utf8},
-      {"usascii", Encoding::utf8},       {"utf16", Encoding::utf16le},
-      {"utf16le", Encoding::utf16le},    {"utf16be", Encoding::utf16be},
-      {"cp932", Encoding::cp932},        {"ms932", Encoding::cp932},
-      {"shiftjis", Encoding::cp932},     {"sjis", Encoding::cp932},
-      {"windows31j", Encoding::cp932},   {"eucjp", Encoding::euc_jp},
-      {"ujis", Encoding::euc_jp},        {"cp51932", Encoding::euc_jp},
-      {"eucjpms", Encoding::euc_jp},     {"iso2022jp", Encoding::iso2022_jp},
-      {"jis", Encoding::iso2022_jp},     {"cp50220", Encoding::iso2022_jp},
-      {"cp50221", Encoding::iso2022_jp}, {"cp50222", Encoding::iso2022_jp},
+  static constexpr std::pair<std::string_view, TextEncoding> kNames[] = {
+      {"utf8", TextEncoding::utf8},          {"utf8sig", TextEncoding::utf8},
+      {"utf8bom", TextEncoding::utf8},       {"ascii", TextEncoding::utf8},
+      {"usascii", TextEncoding::utf8},       {"utf16", TextEncoding::utf16le},
+      {"utf16le", TextEncoding::utf16le},    {"utf16be", TextEncoding::utf16be},
+      {"cp932", TextEncoding::cp932},        {"ms932", TextEncoding::cp932},
+      {"shiftjis", TextEncoding::cp932},     {"sjis", TextEncoding::cp932},
+      {"windows31j", TextEncoding::cp932},   {"eucjp", TextEncoding::euc_jp},
+      {"ujis", TextEncoding::euc_jp},        {"cp51932", TextEncoding::euc_jp},
+      {"eucjpms", TextEncoding::euc_jp},     {"iso2022jp", TextEncoding::iso2022_jp},
+      {"jis", TextEncoding::iso2022_jp},     {"cp50220", TextEncoding::iso2022_jp},
+      {"cp50221", TextEncoding::iso2022_jp}, {"cp50222", TextEncoding::iso2022_jp},
   };
   for (const auto& [known, encoding] : kNames)
     if (plain == known) return encoding;

@@ -16,15 +16,15 @@
 
 namespace gantry {
 
-enum class Encoding { utf8, utf16le, utf16be, cp932, euc_jp, iso2022_jp };
+enum class TextEncoding { utf8, utf16le, utf16be, cp932, euc_jp, iso2022_jp };
 
-std::string_view name_of(Encoding encoding);  // "UTF-8", "CP932", ...
+std::string_view name_of(TextEncoding encoding);  // "UTF-8", "CP932", ...
 // Accepts the names people use: "utf-8", "utf8", "utf-8-sig", "shift_jis", "sjis", "windows-31j",
 // "ms932", "cp932", "euc-jp", "eucjp", "iso-2022-jp", "jis", "utf-16", "utf-16le", "utf-16be".
-std::optional<Encoding> find_encoding(std::string_view name);
+std::optional<TextEncoding> find_encoding(std::string_view name);
 
 struct Detected {
-  Encoding encoding = Encoding::utf8;
+  TextEncoding encoding = TextEncoding::utf8;
   double confidence = 0;  // 1: no other reading is possible; below 0.5: little better than a guess
   std::string reason;     // "byte order mark", "escape sequences", "valid UTF-8 with 812 ..."
   bool is_text = true;    // false: too many NULs and control bytes for any of the encodings
@@ -37,11 +37,11 @@ Detected detect_encoding(std::string_view sample, bool complete);
 // Decodes a stream piece by piece; a character may be cut anywhere between two pieces. Every bad
 // byte (or lone surrogate) becomes U+FFFD and is reported by its offset; decoding goes on at the
 // next byte. A byte order mark at the start is taken off.
-class Decoder {
+class TextDecoder {
  public:
-  explicit Decoder(Encoding encoding);
-  ~Decoder();
-  Decoder(Decoder&&) noexcept;
+  explicit TextDecoder(TextEncoding encoding);
+  ~TextDecoder();
+  TextDecoder(TextDecoder&&) noexcept;
 
   struct Bad {
     uint64_t input_offset;  // of the first offending byte in the stream
@@ -61,7 +61,7 @@ class Decoder {
 };
 
 // The whole of `bytes`; bad bytes become U+FFFD.
-std::string decode_all(std::string_view bytes, Encoding encoding,
-                       std::vector<Decoder::Bad>* bad = nullptr);
+std::string decode_all(std::string_view bytes, TextEncoding encoding,
+                       std::vector<TextDecoder::Bad>* bad = nullptr);
 
 }  // namespace gantry

@@ -63,13 +63,13 @@ double log_probability(uint32_t c) {
 }
 
 // How often files are in an encoding, before a look at them.
-double log_prior(Encoding encoding) {
+double log_prior(TextEncoding encoding) {
   switch (encoding) {
-    case Encoding::utf8:
+    case TextEncoding::utf8:
       return std::log(0.9);
-    case Encoding::cp932:
+    case TextEncoding::cp932:
       return std::log(0.07);
-    case Encoding::euc_jp:
+    case TextEncoding::euc_jp:
       return std::log(0.02);
     default:
       return std::log(0.005);
@@ -77,18 +77,18 @@ double log_prior(Encoding encoding) {
 }
 
 struct Reading {
-  Encoding encoding;
+  TextEncoding encoding;
   double log_likelihood = 0;  // times kCaution, and with the prior, once all is read
   size_t characters = 0, beyond_ascii = 0, bad = 0, controls = 0, foreign = 0;
 };
 
-Reading read_as(Encoding encoding, std::string_view sample, bool complete) {
+Reading read_as(TextEncoding encoding, std::string_view sample, bool complete) {
   static const double bad_byte = std::log(1e-8), half_width_run = log_share(0.3, 63);
   bool after_kana = false;  // half-width kana come in runs
   Reading reading{encoding};
   std::string text;
-  std::vector<Decoder::Bad> bad;
-  Decoder(encoding).decode(sample, complete, text, bad);
+  std::vector<TextDecoder::Bad> bad;
+  TextDecoder(encoding).decode(sample, complete, text, bad);
   reading.bad = bad.size();
   reading.log_likelihood = bad_byte * static_cast<double>(bad.size());
   for (size_t i = 0; i < text.size(); ++reading.characters) {
@@ -140,12 +140,12 @@ std::string describe(const Reading& best) {
   std::string text = std::to_string(best.beyond_ascii) + " characters beyond ASCII";
   if (best.bad) text += ", " + std::to_string(best.bad) + " bad";
   switch (best.encoding) {
-    case Encoding::utf8:
+    case TextEncoding::utf8:
       return "reads as UTF-8: " + text;
-    case Encoding::iso2022_jp:
+    case TextEncoding::iso2022_jp:
       return "escape sequences: " + text;
-    case Encoding::utf16le:
-    case Encoding::utf16be:
+    case TextEncoding::utf16le:
+    case TextEncoding::utf16be:
       return "every second byte is of another kind: " + text;
     default:
       return "reads best as Japanese: " + text;
@@ -160,24 +160,24 @@ Detected detect_encoding(std::string_view sample, bool complete) {
     complete = false;
   }
   if (std::string_view what = known_binary(sample); !what.empty())
-    return {Encoding::utf8, 1, std::string(what), false};
-  if (sample.starts_with("\xEF\xBB\xBF")) return {Encoding::utf8, 1, "byte order mark", true};
-  if (sample.starts_with("\xFF\xFE")) return {Encoding::utf16le, 1, "byte order mark", true};
-  if (sample.starts_with("\xFE\xFF")) return {Encoding::utf16be, 1, "byte order mark", true};
+    return {TextEncoding::utf8, 1, std::string(what), false};
+  if (sample.starts_with("\xEF\xBB\xBF")) return {TextEncoding::utf8, 1, "byte order mark", true};
+  if (sample.starts_with("\xFF\xFE")) return {TextEncoding::utf16le, 1, "byte order mark", true};
+  if (sample.starts_with("\xFE\xFF")) return {TextEncoding::utf16be, 1, "byte order mark", true};
 
-  std::vector<Reading> readings = {read_as(Encoding::utf8, sample, complete)};
+  std::vector<Reading> readings = {read_as(TextEncoding::utf8, sample, complete)};
   bool certain =
       readings[0].bad + readings[0].controls == 0 && readings[0].beyond_ascii > kPlentyOfUtf8;
-  if (certain) return {Encoding::utf8, 1, describe(readings[0]), true};
+  if (certain) return {TextEncoding::utf8, 1, describe(readings[0]), true};
   if (readings[0].beyond_ascii + readings[0].bad > 0) {
-    readings.push_back(read_as(Encoding::cp932, sample, complete));
-    readings.push_back(read_as(Encoding::euc_jp, sample, complete));
+    readings.push_back(read_as(TextEncoding::cp932, sample, complete));
+    readings.push_back(read_as(TextEncoding::euc_jp, sample, complete));
   }
   if (sample.find('\x1B') != sample.npos)
-    readings.push_back(read_as(Encoding::iso2022_jp, sample, complete));
+    readings.push_back(read_as(TextEncoding::iso2022_jp, sample, complete));
   if (sample.find('\0') != sample.npos) {
-    readings.push_back(read_as(Encoding::utf16le, sample, complete));
-    readings.push_back(read_as(Encoding::utf16be, sample, complete));
+    readings.push_back(read_as(TextEncoding::utf16le, sample, complete));
+    readings.push_back(read_as(TextEncoding::utf16be, sample, complete));
   }
   // On a tie the first stays: plain ASCII is called UTF-8.
   auto best = std::max_element(readings.begin(), readings.end(), [](auto& a, auto& b) {
@@ -188,7 +188,7 @@ Detected detect_encoding(std::string_view sample, bool complete) {
     if (&r != &*best) others += std::exp(r.log_likelihood - best->log_likelihood);
   Detected found{best->encoding, 1 / (1 + others), describe(*best), true};
   auto strange = static_cast<double>(best->bad + best->controls);
-  auto foreign = best->encoding == Encoding::utf8 ? 0.0 : static_cast<double>(best->foreign);
+  auto foreign = best->encoding == TextEncoding::utf8 ? 0.0 : static_cast<double>(best->foreign);
   auto characters = static_cast<double>(best->characters);
   if ((strange > 3 && strange > kWorstBadShare * characters) ||
       (foreign > 3 && foreign > kWorstForeignShare * characters)) {

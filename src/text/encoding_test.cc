@@ -45,8 +45,8 @@ TEST(Cp932, EverySequenceOfTheReferenceTable) {
   auto table = cp932_table();
   if (table.empty()) GTEST_SKIP() << "no shared/reference/vectors/cp932 here";
   for (const Sequence& s : table) {
-    std::vector<Decoder::Bad> bad;
-    EXPECT_EQ(decode_all(s.bytes, Encoding::cp932, &bad), to_utf8(s.code));
+    std::vector<TextDecoder::Bad> bad;
+    EXPECT_EQ(decode_all(s.bytes, TextEncoding::cp932, &bad), to_utf8(s.code));
     EXPECT_TRUE(bad.empty());
   }
   EXPECT_GE(table.size(), 9700u);
@@ -63,8 +63,8 @@ TEST(Cp932, NothingButTheReferenceTable) {
       std::string bytes = {static_cast<char>(lead), static_cast<char>(trail)};
       bool pair = lead <= 0x9F || lead >= 0xE0;
       if (!pair) continue;
-      std::vector<Decoder::Bad> bad;
-      decode_all(bytes, Encoding::cp932, &bad);
+      std::vector<TextDecoder::Bad> bad;
+      decode_all(bytes, TextEncoding::cp932, &bad);
       EXPECT_EQ(bad.empty(), std::binary_search(known.begin(), known.end(), bytes))
           << std::hex << lead << trail;
     }
@@ -84,45 +84,45 @@ TEST(EucJpAndIso2022Jp, EveryDoubleByteCharacterOfCp932) {
     std::string euc = {static_cast<char>(row + 0x80), static_cast<char>(cell + 0x80)};
     std::string iso =
         "\x1B$B" + std::string{static_cast<char>(row), static_cast<char>(cell)} + "\x1B(B";
-    EXPECT_EQ(decode_all(euc, Encoding::euc_jp), to_utf8(s.code));
-    EXPECT_EQ(decode_all(iso, Encoding::iso2022_jp), to_utf8(s.code));
+    EXPECT_EQ(decode_all(euc, TextEncoding::euc_jp), to_utf8(s.code));
+    EXPECT_EQ(decode_all(iso, TextEncoding::iso2022_jp), to_utf8(s.code));
     ++compared;
   }
   EXPECT_GT(compared, 7300);
 }
 
 struct Spelling {
-  Encoding encoding;
+  TextEncoding encoding;
   std::string bytes;
 };
 
 // "骨転移①髙﨑～" and the traps of each encoding, spelled out by hand.
-TEST(Decoder, WhatMustSurvive) {
+TEST(TextDecoder, WhatMustSurvive) {
   const std::vector<std::pair<Spelling, std::string>> cases = {
-      {{Encoding::cp932, "\x87\x40\x87\x54\xFB\xFC\xED\x95\x81\x60"}, "①Ⅰ髙﨑～"},
-      {{Encoding::cp932, "\x83\x5C\x95\x5C\x94\x5C\x8F\x5C,\\"}, "ソ表能十,\\"},
-      {{Encoding::cp932, "\xF0\x40"}, "\uE000"},
-      {{Encoding::cp932, "\xBA\xC2\xB1"}, "ｺﾂｱ"},
-      {{Encoding::euc_jp, "\xB9\xFC\xC5\xBE\xB0\xDC"}, "骨転移"},
-      {{Encoding::euc_jp, "\xAD\xA1\xFC\xE2\xF9\xF5"}, "①髙﨑"},
-      {{Encoding::euc_jp, "\x8E\xBA\x8E\xC2"}, "ｺﾂ"},
-      {{Encoding::euc_jp, "\x8F\xB0\xA1"}, "丂"},
-      {{Encoding::iso2022_jp, "\x1B$B9|E>0\\J|@~\x1B(B,"}, "骨転移放線,"},
-      {{Encoding::iso2022_jp, "\x1B$B-!\x1B(J\\~"}, "①\\~"},
-      {{Encoding::iso2022_jp, "\x1B(I:B\x1B(Ba"}, "ｺﾂa"},
-      {{Encoding::iso2022_jp, "\x1B&@\x1B$B9|\nabc"}, "骨\nabc"},
-      {{Encoding::iso2022_jp, "\x1B$(D0!\x1B(B"}, "丂"},
-      {{Encoding::utf8, "\xEF\xBB\xBF骨\xF0\xA0\xAE\xB7"}, "骨𠮷"},
-      {{Encoding::utf16le, std::string("\xFF\xFE\xA8\x9A\x42\xD8\xB7\xDF", 8)}, "骨𠮷"},
-      {{Encoding::utf16be, std::string("\x9A\xA8\x00\x0A", 4)}, "骨\n"},
+      {{TextEncoding::cp932, "\x87\x40\x87\x54\xFB\xFC\xED\x95\x81\x60"}, "①Ⅰ髙﨑～"},
+      {{TextEncoding::cp932, "\x83\x5C\x95\x5C\x94\x5C\x8F\x5C,\\"}, "ソ表能十,\\"},
+      {{TextEncoding::cp932, "\xF0\x40"}, "\uE000"},
+      {{TextEncoding::cp932, "\xBA\xC2\xB1"}, "ｺﾂｱ"},
+      {{TextEncoding::euc_jp, "\xB9\xFC\xC5\xBE\xB0\xDC"}, "骨転移"},
+      {{TextEncoding::euc_jp, "\xAD\xA1\xFC\xE2\xF9\xF5"}, "①髙﨑"},
+      {{TextEncoding::euc_jp, "\x8E\xBA\x8E\xC2"}, "ｺﾂ"},
+      {{TextEncoding::euc_jp, "\x8F\xB0\xA1"}, "丂"},
+      {{TextEncoding::iso2022_jp, "\x1B$B9|E>0\\J|@~\x1B(B,"}, "骨転移放線,"},
+      {{TextEncoding::iso2022_jp, "\x1B$B-!\x1B(J\\~"}, "①\\~"},
+      {{TextEncoding::iso2022_jp, "\x1B(I:B\x1B(Ba"}, "ｺﾂa"},
+      {{TextEncoding::iso2022_jp, "\x1B&@\x1B$B9|\nabc"}, "骨\nabc"},
+      {{TextEncoding::iso2022_jp, "\x1B$(D0!\x1B(B"}, "丂"},
+      {{TextEncoding::utf8, "\xEF\xBB\xBF骨\xF0\xA0\xAE\xB7"}, "骨𠮷"},
+      {{TextEncoding::utf16le, std::string("\xFF\xFE\xA8\x9A\x42\xD8\xB7\xDF", 8)}, "骨𠮷"},
+      {{TextEncoding::utf16be, std::string("\x9A\xA8\x00\x0A", 4)}, "骨\n"},
   };
   for (const auto& [spelling, expected] : cases) {
-    std::vector<Decoder::Bad> bad;
+    std::vector<TextDecoder::Bad> bad;
     EXPECT_EQ(decode_all(spelling.bytes, spelling.encoding, &bad), expected);
     EXPECT_TRUE(bad.empty()) << expected;
     // The same in any two pieces.
     for (size_t cut = 0; cut <= spelling.bytes.size(); ++cut) {
-      Decoder decoder(spelling.encoding);
+      TextDecoder decoder(spelling.encoding);
       std::string out;
       decoder.decode(std::string_view(spelling.bytes).substr(0, cut), false, out, bad);
       decoder.decode(std::string_view(spelling.bytes).substr(cut), true, out, bad);
@@ -132,54 +132,55 @@ TEST(Decoder, WhatMustSurvive) {
   }
 }
 
-TEST(Decoder, BadBytesAreReportedAndSeparatorsAreLeft) {
+TEST(TextDecoder, BadBytesAreReportedAndSeparatorsAreLeft) {
   struct Case {
-    Encoding encoding;
+    TextEncoding encoding;
     std::string bytes, expected, hex;
     uint64_t offset;
   };
   const std::vector<Case> cases = {
-      {Encoding::cp932, "ab\x81\n", "ab\uFFFD\n", "81", 2},
-      {Encoding::cp932, "\x81,", "\uFFFD,", "81", 0},
-      {Encoding::cp932,
+      {TextEncoding::cp932, "ab\x81\n", "ab\uFFFD\n", "81", 2},
+      {TextEncoding::cp932, "\x81,", "\uFFFD,", "81", 0},
+      {TextEncoding::cp932,
        "a\x87\x9E"
        "b",
        "a\uFFFD"
        "b",
        "87 9E", 1},
-      {Encoding::cp932, "a\x81", "a\uFFFD", "81", 1},
-      {Encoding::euc_jp, "a\xB9,", "a\uFFFD,", "B9", 1},
-      {Encoding::euc_jp, "\xA9\xA1", "\uFFFD", "A9 A1", 0},
-      {Encoding::euc_jp, "a\x80", "a\uFFFD", "80", 1},
-      {Encoding::iso2022_jp, "a\x1B[b", "a\uFFFD[b", "1B", 1},
-      {Encoding::iso2022_jp, "\x1B$B9", "\uFFFD", "39", 3},
-      {Encoding::utf8, "a\xED\xA0\x80", "a\uFFFD\uFFFD\uFFFD", "ED", 1},
-      {Encoding::utf8, "\xC0\xAF", "\uFFFD\uFFFD", "C0", 0},
-      {Encoding::utf8, "x\xE9\xAA\"", "x\uFFFD\"", "E9 AA", 1},
-      {Encoding::utf8, "\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD", "F4", 0},
-      {Encoding::utf16le, std::string("\x00\xD8\x41\x00", 4),
+      {TextEncoding::cp932, "a\x81", "a\uFFFD", "81", 1},
+      {TextEncoding::euc_jp, "a\xB9,", "a\uFFFD,", "B9", 1},
+      {TextEncoding::euc_jp, "\xA9\xA1", "\uFFFD", "A9 A1", 0},
+      {TextEncoding::euc_jp, "a\x80", "a\uFFFD", "80", 1},
+      {TextEncoding::iso2022_jp, "a\x1B[b", "a\uFFFD[b", "1B", 1},
+      {TextEncoding::iso2022_jp, "\x1B$B9", "\uFFFD", "39", 3},
+      {TextEncoding::utf8, "a\xED\xA0\x80", "a\uFFFD\uFFFD\uFFFD", "ED", 1},
+      {TextEncoding::utf8, "\xC0\xAF", "\uFFFD\uFFFD", "C0", 0},
+      {TextEncoding::utf8, "x\xE9\xAA\"", "x\uFFFD\"", "E9 AA", 1},
+      {TextEncoding::utf8, "\xF4\x90\x80\x80", "\uFFFD\uFFFD\uFFFD\uFFFD", "F4", 0},
+      {TextEncoding::utf16le, std::string("\x00\xD8\x41\x00", 4),
        "\uFFFD"
        "A",
        "00 D8", 0},
-      {Encoding::utf16le, "A", "\uFFFD", "41", 0},
+      {TextEncoding::utf16le, "A", "\uFFFD", "41", 0},
   };
   for (const Case& c : cases) {
-    std::vector<Decoder::Bad> bad;
+    std::vector<TextDecoder::Bad> bad;
     EXPECT_EQ(decode_all(c.bytes, c.encoding, &bad), c.expected);
     ASSERT_FALSE(bad.empty()) << c.expected;
     EXPECT_EQ(bad[0].bytes, c.hex);
     EXPECT_EQ(bad[0].input_offset, c.offset);
     EXPECT_EQ(bad[0].output_offset, c.expected.find("\uFFFD"));
   }
-  std::vector<Decoder::Bad> bad;
-  EXPECT_EQ(decode_all("\uFFFD", Encoding::utf8, &bad), "\uFFFD");  // written so by somebody else
+  std::vector<TextDecoder::Bad> bad;
+  EXPECT_EQ(decode_all("\uFFFD", TextEncoding::utf8, &bad),
+            "\uFFFD");  // written so by somebody else
   EXPECT_TRUE(bad.empty());
 }
 
-TEST(Decoder, PrivateUseIsCounted) {
-  Decoder decoder(Encoding::cp932);
+TEST(TextDecoder, PrivateUseIsCounted) {
+  TextDecoder decoder(TextEncoding::cp932);
   std::string out;
-  std::vector<Decoder::Bad> bad;
+  std::vector<TextDecoder::Bad> bad;
   decoder.decode("\xF0\x40\xF0\x40\xF9\xFC", true, out, bad);
   std::map<uint32_t, uint64_t> expected = {{0xE000, 2}, {0xE757, 1}};
   EXPECT_EQ(decoder.private_use(), expected);
@@ -187,34 +188,34 @@ TEST(Decoder, PrivateUseIsCounted) {
 }
 
 // Encoders for the test only: by search in the decoder.
-std::string encode(std::string_view utf8, Encoding encoding) {
-  static std::map<std::pair<Encoding, char32_t>, std::string> known;
+std::string encode(std::string_view utf8, TextEncoding encoding) {
+  static std::map<std::pair<TextEncoding, char32_t>, std::string> known;
   auto learn = [&](std::string bytes) {
-    std::vector<Decoder::Bad> bad;
+    std::vector<TextDecoder::Bad> bad;
     std::string out = decode_all(bytes, encoding, &bad);
     size_t at = 0;
     if (bad.empty() && !out.empty()) known.try_emplace({encoding, next_code_point(out, at)}, bytes);
   };
-  if (encoding == Encoding::cp932 && !known.contains({encoding, U'骨'}))
+  if (encoding == TextEncoding::cp932 && !known.contains({encoding, U'骨'}))
     for (int a = 0x81; a <= 0xFC; ++a)
       for (int b = 0x40; b <= 0xFC; ++b)
         if (a < 0xA0 || a >= 0xE0) learn({static_cast<char>(a), static_cast<char>(b)});
-  if (encoding == Encoding::euc_jp && !known.contains({encoding, U'骨'}))
+  if (encoding == TextEncoding::euc_jp && !known.contains({encoding, U'骨'}))
     for (int a = 0xA1; a <= 0xFE; ++a)
       for (int b = 0xA1; b <= 0xFE; ++b) learn({static_cast<char>(a), static_cast<char>(b)});
   std::string out;
   bool double_byte = false;
   for (size_t i = 0; i < utf8.size();) {
     char32_t c = next_code_point(utf8, i);
-    if (encoding == Encoding::utf16le || encoding == Encoding::utf16be) {
-      bool little = encoding == Encoding::utf16le;
+    if (encoding == TextEncoding::utf16le || encoding == TextEncoding::utf16be) {
+      bool little = encoding == TextEncoding::utf16le;
       char low = static_cast<char>(c & 0xFF), high = static_cast<char>(c >> 8);
       out += {little ? low : high, little ? high : low};
-    } else if (encoding == Encoding::iso2022_jp) {
+    } else if (encoding == TextEncoding::iso2022_jp) {
       if ((c >= 0x80) != double_byte) out += (double_byte = c >= 0x80) ? "\x1B$B" : "\x1B(B";
-      std::string euc = encode(to_utf8(c), c < 0x80 ? Encoding::utf8 : Encoding::euc_jp);
+      std::string euc = encode(to_utf8(c), c < 0x80 ? TextEncoding::utf8 : TextEncoding::euc_jp);
       for (char byte : euc) out.push_back(static_cast<char>(byte & 0x7F));
-    } else if (c < 0x80 || encoding == Encoding::utf8) {
+    } else if (c < 0x80 || encoding == TextEncoding::utf8) {
       out += to_utf8(c);
     } else {
       out += known[{encoding, c}];
@@ -224,13 +225,14 @@ std::string encode(std::string_view utf8, Encoding encoding) {
   return out;
 }
 
-constexpr Encoding kAll[] = {Encoding::utf8,  Encoding::utf16le, Encoding::utf16be,
-                             Encoding::cp932, Encoding::euc_jp,  Encoding::iso2022_jp};
+constexpr TextEncoding kAll[] = {TextEncoding::utf8,    TextEncoding::utf16le,
+                                 TextEncoding::utf16be, TextEncoding::cp932,
+                                 TextEncoding::euc_jp,  TextEncoding::iso2022_jp};
 
 TEST(Detect, OneShortReportInEveryEncoding) {
   const std::string text =
       "id,report\nA1,\"【臨床情報】乳癌術後。骨転移検索。\n【診断】骨転移を認めません。\"\n";
-  for (Encoding encoding : kAll) {
+  for (TextEncoding encoding : kAll) {
     Detected found = detect_encoding(encode(text, encoding), true);
     EXPECT_EQ(found.encoding, encoding) << name_of(encoding) << " " << found.reason;
     EXPECT_GT(found.confidence, 0.999) << name_of(encoding);
@@ -249,7 +251,7 @@ TEST(Detect, EveryReportOfTheCorpus) {
     int n = 0;
     for (std::string line; std::getline(in, line);) {
       if (++n % 5) continue;
-      for (Encoding encoding : kAll) {
+      for (TextEncoding encoding : kAll) {
         std::string bytes = encode(line + "\n", encoding);
         bytes.resize(bytes.size() - bytes.size() / 3);
         Detected found = detect_encoding(bytes, false);
@@ -266,20 +268,20 @@ TEST(Detect, OneBadRowDoesNotTurnTheFile) {
   std::string text;
   for (int i = 0; i < 30; ++i) text += "骨転移を認めません。\n";
   std::string with_bad = text + "A\x81\xFF\n" + text;
-  EXPECT_EQ(detect_encoding(with_bad, true).encoding, Encoding::utf8);
+  EXPECT_EQ(detect_encoding(with_bad, true).encoding, TextEncoding::utf8);
   std::string nul = text + std::string("A\0B\n", 4) + text;
-  EXPECT_EQ(detect_encoding(nul, true).encoding, Encoding::utf8);
+  EXPECT_EQ(detect_encoding(nul, true).encoding, TextEncoding::utf8);
   EXPECT_TRUE(detect_encoding(nul, true).is_text);
-  std::string sjis =
-      encode(text, Encoding::cp932) + "\xE9\xAA\xA8\xE8\xBB\xA2\n" + encode(text, Encoding::cp932);
-  EXPECT_EQ(detect_encoding(sjis, true).encoding, Encoding::cp932);
+  std::string sjis = encode(text, TextEncoding::cp932) + "\xE9\xAA\xA8\xE8\xBB\xA2\n" +
+                     encode(text, TextEncoding::cp932);
+  EXPECT_EQ(detect_encoding(sjis, true).encoding, TextEncoding::cp932);
 }
 
 TEST(Detect, MarksAsciiAndWhatIsNoText) {
   EXPECT_EQ(detect_encoding("\xEF\xBB\xBFid", true).reason, "byte order mark");
-  EXPECT_EQ(detect_encoding("\xFE\xFF", true).encoding, Encoding::utf16be);
+  EXPECT_EQ(detect_encoding("\xFE\xFF", true).encoding, TextEncoding::utf16be);
   EXPECT_EQ(detect_encoding("id,text\n1,CT\n", true).reason, "nothing beyond ASCII");
-  EXPECT_EQ(detect_encoding("", true).encoding, Encoding::utf8);
+  EXPECT_EQ(detect_encoding("", true).encoding, TextEncoding::utf8);
   EXPECT_FALSE(detect_encoding(std::string_view("PK\x03\x04\x14\0", 6), true).is_text);
   EXPECT_FALSE(detect_encoding(std::string_view("\xFF\xFE\0\0a\0\0\0", 8), true).is_text);
   std::string noise;
@@ -294,7 +296,7 @@ TEST(Detect, EnglishWithASign) {
   for (const char* text : {"size 12\u00B10.5 mm\n", "caf\u00E9 au lait spots\n", "25 \u00B5m\n",
                            "\u03B2-HCG, 37\u00B0C\n", "T2 \u2192 T1\n"}) {
     Detected found = detect_encoding(text, true);
-    EXPECT_EQ(found.encoding, Encoding::utf8) << text;
+    EXPECT_EQ(found.encoding, TextEncoding::utf8) << text;
     EXPECT_GT(found.confidence, 0.9) << text;
   }
 }
@@ -307,19 +309,19 @@ TEST(Detect, HalfWidthKanaAmongKanji) {
     if (c >= 0xFF61 && c <= 0xFF9F)
       bytes.push_back(static_cast<char>(0xA1 + (c - 0xFF61)));
     else
-      bytes += encode(to_utf8(c), Encoding::cp932);
+      bytes += encode(to_utf8(c), TextEncoding::cp932);
   }
   Detected found = detect_encoding(bytes, true);
-  EXPECT_EQ(found.encoding, Encoding::cp932);
-  EXPECT_EQ(decode_all(bytes, Encoding::cp932), text);
+  EXPECT_EQ(found.encoding, TextEncoding::cp932);
+  EXPECT_EQ(decode_all(bytes, TextEncoding::cp932), text);
 }
 
-TEST(Encoding, NamesPeopleUse) {
-  EXPECT_EQ(find_encoding("Shift_JIS"), Encoding::cp932);
-  EXPECT_EQ(find_encoding("UTF-8-sig"), Encoding::utf8);
-  EXPECT_EQ(find_encoding("EUC-JP"), Encoding::euc_jp);
+TEST(TextEncoding, NamesPeopleUse) {
+  EXPECT_EQ(find_encoding("Shift_JIS"), TextEncoding::cp932);
+  EXPECT_EQ(find_encoding("UTF-8-sig"), TextEncoding::utf8);
+  EXPECT_EQ(find_encoding("EUC-JP"), TextEncoding::euc_jp);
   EXPECT_EQ(find_encoding("latin-1"), std::nullopt);
-  for (Encoding encoding : kAll) EXPECT_EQ(find_encoding(name_of(encoding)), encoding);
+  for (TextEncoding encoding : kAll) EXPECT_EQ(find_encoding(name_of(encoding)), encoding);
 }
 
 }  // namespace

@@ -220,8 +220,8 @@ std::unique_ptr<const SubwordModel> unigram(Tables tables, bool byte_fallback) {
   return make_unigram(std::move(tables.vocabulary), std::move(scores), std::move(kinds), options);
 }
 
-DecoderPtr make_decoder(const SentencePieceModel& model) {
-  std::vector<DecoderPtr> steps;
+PieceDecoderPtr make_decoder(const SentencePieceModel& model) {
+  std::vector<PieceDecoderPtr> steps;
   steps.push_back(make_replace_decoder(std::string(kSpace), " "));
   steps.push_back(make_byte_fallback_decoder());
   steps.push_back(make_fuse_decoder());

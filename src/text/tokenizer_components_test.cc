@@ -36,7 +36,7 @@ std::vector<std::string> cut(const PreTokenizer& pre_tokenizer, const std::strin
   return out;
 }
 
-std::string decoded(const Decoder& decoder, std::vector<std::string> pieces) {
+std::string decoded(const PieceDecoder& decoder, std::vector<std::string> pieces) {
   decoder.apply(pieces);
   std::string text;
   for (const std::string& piece : pieces) text += piece;

@@ -23,18 +23,18 @@ std::string joined(const std::vector<std::string>& pieces) {
   return out;
 }
 
-class Sequence : public Decoder {
+class Sequence : public PieceDecoder {
  public:
-  explicit Sequence(std::vector<DecoderPtr> steps) : steps_(std::move(steps)) {}
+  explicit Sequence(std::vector<PieceDecoderPtr> steps) : steps_(std::move(steps)) {}
   void apply(std::vector<std::string>& pieces) const override {
     for (const auto& step : steps_) step->apply(pieces);
   }
 
  private:
-  std::vector<DecoderPtr> steps_;
+  std::vector<PieceDecoderPtr> steps_;
 };
 
-class WordPiece : public Decoder {
+class WordPiece : public PieceDecoder {
  public:
   WordPiece(std::string prefix, bool cleanup) : prefix_(std::move(prefix)), cleanup_(cleanup) {}
   void apply(std::vector<std::string>& pieces) const override {
@@ -64,7 +64,7 @@ class WordPiece : public Decoder {
   bool cleanup_;
 };
 
-class ByteLevel : public Decoder {
+class ByteLevel : public PieceDecoder {
  public:
   void apply(std::vector<std::string>& pieces) const override {
     std::string bytes;
@@ -88,7 +88,7 @@ class ByteLevel : public Decoder {
   }
 };
 
-class Metaspace : public Decoder {
+class Metaspace : public PieceDecoder {
  public:
   Metaspace(std::string replacement, bool drop_first)
       : replacement_(std::move(replacement)), drop_first_(drop_first) {}
@@ -108,7 +108,7 @@ class Metaspace : public Decoder {
   bool drop_first_;
 };
 
-class Replace : public Decoder {
+class Replace : public PieceDecoder {
  public:
   Replace(std::string text, std::string content)
       : text_(std::move(text)), content_(std::move(content)) {}
@@ -135,12 +135,12 @@ class Replace : public Decoder {
   std::unique_ptr<TokenizerRegex> regex_;
 };
 
-class Fuse : public Decoder {
+class Fuse : public PieceDecoder {
  public:
   void apply(std::vector<std::string>& pieces) const override { pieces.assign(1, joined(pieces)); }
 };
 
-class ByteFallback : public Decoder {
+class ByteFallback : public PieceDecoder {
  public:
   void apply(std::vector<std::string>& pieces) const override {
     std::vector<std::string> out;
@@ -169,7 +169,7 @@ class ByteFallback : public Decoder {
   }
 };
 
-class Strip : public Decoder {
+class Strip : public PieceDecoder {
  public:
   Strip(std::string character, size_t start, size_t stop)
       : character_(std::move(character)), start_(start), stop_(stop) {}
@@ -187,7 +187,7 @@ class Strip : public Decoder {
   size_t start_, stop_;
 };
 
-class BpeSuffix : public Decoder {
+class BpeSuffix : public PieceDecoder {
  public:
   explicit BpeSuffix(std::string suffix) : suffix_(std::move(suffix)) {}
   void apply(std::vector<std::string>& pieces) const override {
@@ -201,29 +201,29 @@ class BpeSuffix : public Decoder {
 
 }  // namespace
 
-DecoderPtr make_decoder_sequence(std::vector<DecoderPtr> steps) {
+PieceDecoderPtr make_decoder_sequence(std::vector<PieceDecoderPtr> steps) {
   return std::make_unique<Sequence>(std::move(steps));
 }
-DecoderPtr make_wordpiece_decoder(std::string prefix, bool cleanup) {
+PieceDecoderPtr make_wordpiece_decoder(std::string prefix, bool cleanup) {
   return std::make_unique<WordPiece>(std::move(prefix), cleanup);
 }
-DecoderPtr make_byte_level_decoder() { return std::make_unique<ByteLevel>(); }
-DecoderPtr make_metaspace_decoder(std::string replacement, bool drop_first) {
+PieceDecoderPtr make_byte_level_decoder() { return std::make_unique<ByteLevel>(); }
+PieceDecoderPtr make_metaspace_decoder(std::string replacement, bool drop_first) {
   return std::make_unique<Metaspace>(std::move(replacement), drop_first);
 }
-DecoderPtr make_replace_decoder(std::string text, std::string content) {
+PieceDecoderPtr make_replace_decoder(std::string text, std::string content) {
   return std::make_unique<Replace>(std::move(text), std::move(content));
 }
-DecoderPtr make_regex_replace_decoder(const std::string& pattern, std::string content,
-                                      const std::string& where) {
+PieceDecoderPtr make_regex_replace_decoder(const std::string& pattern, std::string content,
+                                           const std::string& where) {
   return std::make_unique<Replace>(pattern, std::move(content), where);
 }
-DecoderPtr make_fuse_decoder() { return std::make_unique<Fuse>(); }
-DecoderPtr make_byte_fallback_decoder() { return std::make_unique<ByteFallback>(); }
-DecoderPtr make_strip_decoder(std::string character, size_t start, size_t stop) {
+PieceDecoderPtr make_fuse_decoder() { return std::make_unique<Fuse>(); }
+PieceDecoderPtr make_byte_fallback_decoder() { return std::make_unique<ByteFallback>(); }
+PieceDecoderPtr make_strip_decoder(std::string character, size_t start, size_t stop) {
   return std::make_unique<Strip>(std::move(character), start, stop);
 }
-DecoderPtr make_bpe_decoder(std::string suffix) {
+PieceDecoderPtr make_bpe_decoder(std::string suffix) {
   return std::make_unique<BpeSuffix>(std::move(suffix));
 }
 

@@ -9,19 +9,19 @@
 
 namespace gantry {
 
-using DecoderPtr = std::unique_ptr<const Decoder>;
+using PieceDecoderPtr = std::unique_ptr<const PieceDecoder>;
 
-DecoderPtr make_decoder_sequence(std::vector<DecoderPtr> steps);
-DecoderPtr make_wordpiece_decoder(std::string prefix, bool cleanup);
-DecoderPtr make_byte_level_decoder();
+PieceDecoderPtr make_decoder_sequence(std::vector<PieceDecoderPtr> steps);
+PieceDecoderPtr make_wordpiece_decoder(std::string prefix, bool cleanup);
+PieceDecoderPtr make_byte_level_decoder();
 // `drop_first`: the first piece loses the replacement it starts with.
-DecoderPtr make_metaspace_decoder(std::string replacement, bool drop_first);
-DecoderPtr make_replace_decoder(std::string text, std::string content);
-DecoderPtr make_regex_replace_decoder(const std::string& pattern, std::string content,
-                                      const std::string& where);
-DecoderPtr make_fuse_decoder();
-DecoderPtr make_byte_fallback_decoder();
-DecoderPtr make_strip_decoder(std::string character, size_t start, size_t stop);
-DecoderPtr make_bpe_decoder(std::string suffix);
+PieceDecoderPtr make_metaspace_decoder(std::string replacement, bool drop_first);
+PieceDecoderPtr make_replace_decoder(std::string text, std::string content);
+PieceDecoderPtr make_regex_replace_decoder(const std::string& pattern, std::string content,
+                                           const std::string& where);
+PieceDecoderPtr make_fuse_decoder();
+PieceDecoderPtr make_byte_fallback_decoder();
+PieceDecoderPtr make_strip_decoder(std::string character, size_t start, size_t stop);
+PieceDecoderPtr make_bpe_decoder(std::string suffix);
 
 }  // namespace gantry

@@ -226,12 +226,13 @@ SpecialsAround post_processor_from_json(const json& object, const std::string& w
   unknown(where, "the post-processor '" + type + "'");
 }
 
-DecoderPtr decoder_from_json(const json& object, const std::string& where) {
+PieceDecoderPtr decoder_from_json(const json& object, const std::string& where) {
   if (object.is_null()) return nullptr;
   const std::string type = type_of(object, where);
   const std::string here = where + ": decoder " + type;
   if (type == "Sequence")
-    return make_decoder_sequence(each<DecoderPtr>(object, "decoders", here, decoder_from_json));
+    return make_decoder_sequence(
+        each<PieceDecoderPtr>(object, "decoders", here, decoder_from_json));
   if (type == "WordPiece")
     return make_wordpiece_decoder(string_field(object, "prefix", here, "##"),
                                   bool_field(object, "cleanup", here, true));

@@ -15,7 +15,7 @@ namespace gantry {
 // Gantry does not know, E0323 for a field that is missing or of the wrong type.
 NormalizerPtr normalizer_from_json(const nlohmann::json& json, const std::string& where);
 PreTokenizerPtr pretokenizer_from_json(const nlohmann::json& json, const std::string& where);
-DecoderPtr decoder_from_json(const nlohmann::json& json, const std::string& where);
+PieceDecoderPtr decoder_from_json(const nlohmann::json& json, const std::string& where);
 
 struct SpecialsAround {
   std::vector<int32_t> before, after;

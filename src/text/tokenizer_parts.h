@@ -64,9 +64,9 @@ class SubwordModel {
 };
 
 // Turns the pieces of ids back into text: each step rewrites the list, which is joined at the end.
-class Decoder {
+class PieceDecoder {
  public:
-  virtual ~Decoder() = default;
+  virtual ~PieceDecoder() = default;
   virtual void apply(std::vector<std::string>& pieces) const = 0;
 };
 
@@ -111,8 +111,8 @@ struct TokenizerPipeline {
   std::unique_ptr<const Normalizer> normalizer;       // may be null
   std::unique_ptr<const PreTokenizer> pre_tokenizer;  // may be null
   std::unique_ptr<const SubwordModel> model;
-  std::vector<int32_t> before, after;      // the specials around a text
-  std::unique_ptr<const Decoder> decoder;  // null: pieces joined by spaces
+  std::vector<int32_t> before, after;           // the specials around a text
+  std::unique_ptr<const PieceDecoder> decoder;  // null: pieces joined by spaces
   int32_t begin = -1, end = -1, pad = -1, unk = -1, mask = -1;
   std::string hash, description;
 

@@ -72,7 +72,7 @@ json about_json(const DecoderAdapterAbout& about) {
   return j;
 }
 
-DecoderAdapterAbout read_about(const fs::path& file) {
+DecoderAdapterAbout read_adapter_about(const fs::path& file) {
   DecoderAdapterAbout about;
   if (!is_there(file)) return about;
   const json j = json::parse(read_file(file), nullptr, false);
@@ -94,7 +94,7 @@ DecoderAdapterAbout read_about(const fs::path& file) {
 }  // namespace
 
 DecoderAdapter read_decoder_adapter(const fs::path& folder) {
-  DecoderAdapter adapter{read_peft_adapter(folder), read_about(folder / "gantry.json")};
+  DecoderAdapter adapter{read_peft_adapter(folder), read_adapter_about(folder / "gantry.json")};
   for (LoraModule& m : adapter.lora.modules)
     if (m.module.starts_with("layers.")) m.module = "model." + m.module;
   if (!adapter.lora.head.empty())

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-const char* const kReads =
+const char* const kReadsDecoders =
     "Gantry reads causal language models of the architectures llama (1, 2, 3) and mistral, with "
     "SiLU, without biases.";
 constexpr double kLargest = 1e12;  // of rope bases and factors
@@ -58,7 +58,7 @@ std::vector<int32_t> read_ids(const ConfigReader& reader, const char* key) {
 
 RopeScaling read_scaling(const json& value, const ConfigReader& outer, int64_t context) {
   if (!value.is_object()) outer.refuse("rope_scaling is not an object");
-  const ConfigReader reader(value, outer.label() + ", rope_scaling", kReads);
+  const ConfigReader reader(value, outer.label() + ", rope_scaling", kReadsDecoders);
   RopeScaling s;
   const std::string kind = reader.text("rope_type", reader.text("type", "default"));
   if (kind == "default") return s;
@@ -90,7 +90,7 @@ void read_rope(const ConfigReader& reader, DecoderConfig& config) {
   const json* scaling = reader.value("rope_scaling");
   if (const json* parameters = reader.value("rope_parameters")) {
     if (!parameters->is_object()) reader.refuse("rope_parameters is not an object");
-    config.rope_base = ConfigReader(*parameters, reader.label(), kReads)
+    config.rope_base = ConfigReader(*parameters, reader.label(), kReadsDecoders)
                            .number("rope_theta", 1, kLargest, config.rope_base);
     scaling = parameters;
   }
@@ -126,7 +126,7 @@ RopeScaling gguf_scaling(const GgufFile& file, const std::string& arch, std::str
   if (kind == "none") return s;
   if (kind != "linear") {
     throw Error("E0412", std::string(label) + ": the rope scaling '" + kind.substr(0, 60) + "'",
-                kReads);
+                kReadsDecoders);
   }
   s.kind = RopeScaling::Kind::linear;
   s.factor = file.number(factor);
@@ -164,7 +164,7 @@ std::vector<DecoderTensorShape> decoder_tensors(const DecoderConfig& c) {
 
 DecoderConfig parse_decoder_config(std::string_view text, std::string_view label) {
   const json parsed = parse_config_json(text, label);
-  const ConfigReader reader(parsed, label, kReads);
+  const ConfigReader reader(parsed, label, kReadsDecoders);
   if (!parsed.is_object()) reader.refuse("not a JSON object");
   DecoderConfig c;
   c.family = read_family(reader);
@@ -205,7 +205,7 @@ DecoderConfig decoder_config_of(const GgufFile& file, std::string_view label) {
   const std::string arch = file.text("general.architecture");
   if (arch != "llama" && arch != "mistral") {
     throw Error("E0412", std::string(label) + ": the architecture '" + arch.substr(0, 60) + "'",
-                kReads);
+                kReadsDecoders);
   }
   const auto size = [&](const std::string& key, int64_t high) {
     const int64_t n = file.integer(arch + "." + key);
@@ -230,7 +230,8 @@ DecoderConfig decoder_config_of(const GgufFile& file, std::string_view label) {
   c.head_size =
       size_or("attention.key_length", kMaxConfigWidth, std::max<int64_t>(c.hidden / c.heads, 1));
   if (size_or("rope.dimension_count", kMaxConfigWidth, c.head_size) != c.head_size) {
-    throw Error("E0412", std::string(label) + ": rotary positions over a part of a head", kReads);
+    throw Error("E0412", std::string(label) + ": rotary positions over a part of a head",
+                kReadsDecoders);
   }
   c.mlp = size("feed_forward_length", kMaxConfigWidth);
   c.context = size("context_length", kMaxConfigRows);

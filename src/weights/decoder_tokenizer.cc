@@ -14,7 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer.model", "vocab.json"};
+constexpr const char* kDecoderTokenizerFiles[] = {"tokenizer.json", "tokenizer.model",
+                                                  "vocab.json"};
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
@@ -85,7 +86,7 @@ GgufVocabulary gguf_vocabulary(const GgufFile& file, const std::string& label) {
 
 std::unique_ptr<Tokenizer> open_decoder_tokenizer(const DecoderFolder& base) {
   std::unique_ptr<Tokenizer> tokenizer;
-  for (const char* file : kTokenizerFiles)
+  for (const char* file : kDecoderTokenizerFiles)
     if (!tokenizer && is_file(base.folder() / file)) tokenizer = Tokenizer::open(base.folder());
   if (!tokenizer && base.gguf() && base.gguf()->has("tokenizer.ggml.model"))
     tokenizer = open_gguf_tokenizer(gguf_vocabulary(*base.gguf(), base.path().string()),

@@ -119,16 +119,16 @@ std::vector<std::pair<char32_t, std::u32string>> read_normalizer(Reader& in,
   return table;
 }
 
-struct DirectoryEntry {
+struct TableEntry {
   bool four_bit;
   int64_t elements;
   std::span<const uint8_t> bytes;
 };
 
 template <typename Reader>
-std::map<std::string, DirectoryEntry> read_directory(Reader& in, std::span<const uint8_t> file,
-                                                     const std::string& label) {
-  std::map<std::string, DirectoryEntry> entries;
+std::map<std::string, TableEntry> read_directory(Reader& in, std::span<const uint8_t> file,
+                                                 const std::string& label) {
+  std::map<std::string, TableEntry> entries;
   const auto count = in.template number<int32_t>();
   for (int32_t i = 0; i < count; ++i) {
     const std::string name(in.text(in.template number<uint16_t>()));
@@ -144,7 +144,7 @@ std::map<std::string, DirectoryEntry> read_directory(Reader& in, std::span<const
     if (offset > file.size() || bytes > file.size() - offset) {
       refuse(label, "tensor " + std::to_string(i) + " lies outside the file");
     }
-    if (!entries.emplace(name, DirectoryEntry{type == 1, elements, file.subspan(offset, bytes)})
+    if (!entries.emplace(name, TableEntry{type == 1, elements, file.subspan(offset, bytes)})
              .second) {
       refuse(label, "tensor " + std::to_string(i) + " is listed twice");
     }

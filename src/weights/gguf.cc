@@ -14,16 +14,16 @@ namespace gantry {
 namespace {
 
 constexpr uint64_t kMaxName = 1 << 16;
-constexpr int64_t kMaxElements = int64_t{1} << 40;
+constexpr int64_t kMaxGgufElements = int64_t{1} << 40;
 constexpr uint64_t kMaxArray = uint64_t{1} << 26;
 
-[[noreturn]] void damaged(const std::string& label, const std::string& what) {
+[[noreturn]] void damaged_gguf(const std::string& label, const std::string& what) {
   throw Error("E0441", label + ": " + what,
               "The file is damaged, cut short or not GGUF: copy it again and compare its SHA-256 "
               "with the source.");
 }
 
-std::string shown(std::string_view name) {
+std::string quoted_name(std::string_view name) {
   std::string text;
   for (char c : name.substr(0, 120)) text += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
   return "'" + text + "'";
@@ -53,7 +53,7 @@ class MetadataReader {
 
   std::string text(uint64_t limit) {
     const auto length = in_.template number<uint64_t>();
-    if (length > limit) damaged(label_, "a text of " + std::to_string(length) + " bytes");
+    if (length > limit) damaged_gguf(label_, "a text of " + std::to_string(length) + " bytes");
     return std::string(in_.text(length));
   }
 
@@ -92,11 +92,11 @@ class MetadataReader {
         return in_.template number<int64_t>();
       case kU64: {
         const auto value = in_.template number<uint64_t>();
-        if (value > INT64_MAX) damaged(label_, "a number beyond 63 bits");
+        if (value > INT64_MAX) damaged_gguf(label_, "a number beyond 63 bits");
         return static_cast<int64_t>(value);
       }
       default:
-        damaged(label_, "metadata of the unknown type " + std::to_string(type));
+        damaged_gguf(label_, "metadata of the unknown type " + std::to_string(type));
     }
   }
 
@@ -115,7 +115,8 @@ class MetadataReader {
   GgufValue array() {
     const auto type = in_.template number<uint32_t>();
     const auto count = in_.template number<uint64_t>();
-    if (count > std::min(kMaxArray, in_.left())) damaged(label_, "an array longer than the file");
+    if (count > std::min(kMaxArray, in_.left()))
+      damaged_gguf(label_, "an array longer than the file");
     switch (type) {
       case kBool:
         return many<bool>(count, [&] { return in_.template number<uint8_t>() != 0; });
@@ -125,7 +126,7 @@ class MetadataReader {
       case kString:
         return many<std::string>(count, [&] { return text(in_.left()); });
       case kArray:
-        damaged(label_, "an array of arrays");
+        damaged_gguf(label_, "an array of arrays");
       default:
         return many<int64_t>(count, [&] { return integer(type); });
     }
@@ -147,12 +148,13 @@ DirectoryEntry read_directory_entry(Reader& in, MetadataReader<Reader>& metadata
   GgufTensor& tensor = entry.tensor;
   tensor.name = metadata.text(kMaxName);
   const auto dimensions = in.template number<uint32_t>();
-  if (dimensions > 4) damaged(label, "tensor " + shown(tensor.name) + " has too many dimensions");
+  if (dimensions > 4)
+    damaged_gguf(label, "tensor " + quoted_name(tensor.name) + " has too many dimensions");
   int64_t elements = 1;
   for (uint32_t d = 0; d < dimensions; ++d) {
     const auto size = in.template number<uint64_t>();
-    if (size == 0 || size > static_cast<uint64_t>(kMaxElements / elements)) {
-      damaged(label, "tensor " + shown(tensor.name) + " has an impossible shape");
+    if (size == 0 || size > static_cast<uint64_t>(kMaxGgufElements / elements)) {
+      damaged_gguf(label, "tensor " + quoted_name(tensor.name) + " has an impossible shape");
     }
     elements *= static_cast<int64_t>(size);
     tensor.shape.insert(tensor.shape.begin(), static_cast<int64_t>(size));
@@ -163,15 +165,15 @@ DirectoryEntry read_directory_entry(Reader& in, MetadataReader<Reader>& metadata
   if (!known) {
     throw Error(
         "E0442",
-        label + ": tensor " + shown(tensor.name) + " is of ggml type " + std::to_string(type),
+        label + ": tensor " + quoted_name(tensor.name) + " is of ggml type " + std::to_string(type),
         "Gantry reads F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K and Q6_K: "
         "take a file in one of these.");
   }
   tensor.type = *known;
   const int64_t row = tensor.shape.empty() ? 1 : tensor.shape.back();
   if (row % block_elements(tensor.type) != 0) {
-    damaged(label, "tensor " + shown(tensor.name) + " has rows of " + std::to_string(row) +
-                       ", not a multiple of its blocks");
+    damaged_gguf(label, "tensor " + quoted_name(tensor.name) + " has rows of " +
+                            std::to_string(row) + ", not a multiple of its blocks");
   }
   return entry;
 }
@@ -181,7 +183,7 @@ uint64_t alignment_of(const std::map<std::string, GgufValue>& metadata, const st
   if (found == metadata.end()) return 32;
   const int64_t* given = std::get_if<int64_t>(&found->second);
   if (!given || *given < 1 || *given > 65536 || (*given & (*given - 1)) != 0) {
-    damaged(label, "general.alignment is not a power of two");
+    damaged_gguf(label, "general.alignment is not a power of two");
   }
   return static_cast<uint64_t>(*given);
 }
@@ -196,14 +198,14 @@ void place_tensors(std::vector<DirectoryEntry>& entries, std::span<const uint8_t
                                              block_bytes(tensor.type));
     if (entry.offset % alignment != 0 || entry.offset > data.size() ||
         bytes > data.size() - entry.offset) {
-      damaged(label, "tensor " + shown(tensor.name) + " lies outside the file");
+      damaged_gguf(label, "tensor " + quoted_name(tensor.name) + " lies outside the file");
     }
     tensor.bytes = data.subspan(entry.offset, bytes);
     ranges.emplace_back(entry.offset, entry.offset + bytes);
   }
   std::sort(ranges.begin(), ranges.end());
   for (size_t i = 1; i < ranges.size(); ++i) {
-    if (ranges[i].first < ranges[i - 1].second) damaged(label, "tensors overlap");
+    if (ranges[i].first < ranges[i - 1].second) damaged_gguf(label, "tensors overlap");
   }
 }
 
@@ -219,30 +221,30 @@ GgufFile GgufFile::parse(std::span<const uint8_t> bytes, std::string label) {
   GgufFile file;
   file.label_ = std::move(label);
   const std::string& name = file.label_;
-  ByteReader in(bytes, [&name] { damaged(name, "cut short"); });
-  if (in.text(4) != "GGUF") damaged(name, "does not begin with GGUF");
+  ByteReader in(bytes, [&name] { damaged_gguf(name, "cut short"); });
+  if (in.text(4) != "GGUF") damaged_gguf(name, "does not begin with GGUF");
   const auto version = in.number<uint32_t>();
   if (version != 2 && version != 3) {
-    damaged(name, "version " + std::to_string(version) + ", not 2 or 3");
+    damaged_gguf(name, "version " + std::to_string(version) + ", not 2 or 3");
   }
   const auto tensor_count = in.number<uint64_t>(), value_count = in.number<uint64_t>();
   MetadataReader reader(in, name);
   for (uint64_t i = 0; i < value_count; ++i) {
     const std::string key = reader.text(kMaxName);
     if (!file.metadata_.emplace(key, reader.value(in.number<uint32_t>())).second) {
-      damaged(name, shown(key) + " is given twice");
+      damaged_gguf(name, quoted_name(key) + " is given twice");
     }
   }
   std::vector<DirectoryEntry> entries;
   for (uint64_t i = 0; i < tensor_count; ++i) {
     entries.push_back(read_directory_entry(in, reader, name));
     if (!file.by_name_.emplace(entries.back().tensor.name, i).second) {
-      damaged(name, "tensor " + shown(entries.back().tensor.name) + " is listed twice");
+      damaged_gguf(name, "tensor " + quoted_name(entries.back().tensor.name) + " is listed twice");
     }
   }
   const uint64_t alignment = alignment_of(file.metadata_, name);
   const uint64_t data_at = (in.position() + alignment - 1) / alignment * alignment;
-  if (!entries.empty() && data_at > bytes.size()) damaged(name, "cut short");
+  if (!entries.empty() && data_at > bytes.size()) damaged_gguf(name, "cut short");
   place_tensors(entries, entries.empty() ? bytes.first(0) : bytes.subspan(data_at), alignment,
                 name);
   for (DirectoryEntry& entry : entries) file.tensors_.push_back(std::move(entry.tensor));
@@ -267,8 +269,8 @@ const GgufTensor& GgufFile::tensor(std::string_view name) const {
   for (const GgufTensor& tensor : tensors_) names.push_back(tensor.name);
   const std::string near = nearest_word(name, names);
   throw Error("E0403",
-              label_ + ": no tensor " + shown(name) +
-                  (near.empty() ? "" : "; the nearest is " + shown(near)),
+              label_ + ": no tensor " + quoted_name(name) +
+                  (near.empty() ? "" : "; the nearest is " + quoted_name(near)),
               "The file does not hold the architecture that its metadata names.");
 }
 
@@ -308,7 +310,8 @@ const std::vector<std::string>& GgufFile::texts(const std::string& key) const {
 namespace {
 
 [[noreturn]] void not_finite(const std::string& label, const std::string& name) {
-  throw Error("E0404", label + ": tensor " + shown(name) + " holds a NaN or an infinite value",
+  throw Error("E0404",
+              label + ": tensor " + quoted_name(name) + " holds a NaN or an infinite value",
               "The file is damaged or its quantisation failed: take another one.");
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-const char* const kReads =
+const char* const kReadsEncoders =
     "Gantry reads encoders of the architectures bert, roberta, camembert and xlm-roberta.";
 
 constexpr int64_t kMaxWidth = kMaxConfigWidth, kMaxLayers = kMaxConfigLayers,
@@ -78,7 +78,7 @@ void refuse_other_architectures(const ConfigReader& reader) {
 
 EncoderConfig parse_encoder_config(std::string_view text, std::string_view label) {
   const json parsed = parse_config_json(text, label);
-  const ConfigReader reader(parsed, label, kReads);
+  const ConfigReader reader(parsed, label, kReadsEncoders);
   if (!parsed.is_object()) reader.refuse("not a JSON object");
 
   EncoderConfig config;

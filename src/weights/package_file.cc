@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kMaxMembers = 10'000;
 constexpr uint64_t kMaxMemberBytes = uint64_t{8} << 30;
 
-[[noreturn]] void damaged(const std::string& label, const std::string& what) {
+[[noreturn]] void damaged_package(const std::string& label, const std::string& what) {
   throw Error("E0425", label + ": " + what,
               "The package file is damaged or not the one expected: fetch it again.");
 }
@@ -46,22 +46,24 @@ PackageFile::~PackageFile() = default;
 PackageFile::PackageFile(std::unique_ptr<Zip> zip, std::string label)
     : zip_(std::move(zip)), label_(std::move(label)) {
   const int64_t count = zip_get_num_entries(zip_->handle, 0);
-  if (count > kMaxMembers) damaged(label_, std::to_string(count) + " members");
+  if (count > kMaxMembers) damaged_package(label_, std::to_string(count) + " members");
   for (int64_t i = 0; i < count; ++i) {
     zip_stat_t info;
     if (zip_stat_index(zip_->handle, static_cast<uint64_t>(i), 0, &info) != 0 ||
         !(info.valid & ZIP_STAT_NAME) || !(info.valid & ZIP_STAT_SIZE)) {
-      damaged(label_, "member " + std::to_string(i) + " cannot be read");
+      damaged_package(label_, "member " + std::to_string(i) + " cannot be read");
     }
     const std::string_view name = info.name;
     if (name.ends_with('/')) continue;
-    if (!is_safe(name)) damaged(label_, "member " + std::to_string(i) + " leaves the folder");
+    if (!is_safe(name))
+      damaged_package(label_, "member " + std::to_string(i) + " leaves the folder");
     if (info.size > kMaxMemberBytes)
-      damaged(label_, "member " + std::string(name) + " is too large");
+      damaged_package(label_, "member " + std::string(name) + " is too large");
     members_.push_back({std::string(name), static_cast<int64_t>(info.size)});
     indices_.push_back(static_cast<uint64_t>(i));
   }
-  if (members_.empty()) damaged(label_, "no files in it");  // libzip opens an empty file too
+  if (members_.empty())
+    damaged_package(label_, "no files in it");  // libzip opens an empty file too
 }
 
 PackageFile PackageFile::parse(std::span<const uint8_t> bytes, std::string label) {
@@ -71,7 +73,7 @@ PackageFile PackageFile::parse(std::span<const uint8_t> bytes, std::string label
   zip->handle = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, nullptr);
   if (!zip->handle) {
     zip_source_free(source);
-    damaged(label, "not a zip file, or a damaged one");
+    damaged_package(label, "not a zip file, or a damaged one");
   }
   return PackageFile(std::move(zip), std::move(label));
 }
@@ -87,9 +89,9 @@ template <typename Sink>
 void PackageFile::stream(std::string_view name, const Sink& sink) const {
   size_t m = 0;
   while (m < members_.size() && members_[m].name != name) ++m;
-  if (m == members_.size()) damaged(label_, "no member " + std::string(name));
+  if (m == members_.size()) damaged_package(label_, "no member " + std::string(name));
   zip_file_t* file = zip_fopen_index(zip_->handle, indices_[m], 0);
-  if (!file) damaged(label_, "member " + std::string(name) + " cannot be read");
+  if (!file) damaged_package(label_, "member " + std::string(name) + " cannot be read");
   const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> closer(file, zip_fclose);
   std::string piece(1 << 20, '\0');
   int64_t read = 0;
@@ -98,11 +100,12 @@ void PackageFile::stream(std::string_view name, const Sink& sink) const {
     if (n == 0) break;
     read += n;
     if (n < 0 || read > members_[m].bytes) {
-      damaged(label_, "member " + std::string(name) + " is damaged");
+      damaged_package(label_, "member " + std::string(name) + " is damaged");
     }
     sink(std::string_view(piece.data(), static_cast<size_t>(n)));
   }
-  if (read != members_[m].bytes) damaged(label_, "member " + std::string(name) + " is cut short");
+  if (read != members_[m].bytes)
+    damaged_package(label_, "member " + std::string(name) + " is cut short");
 }
 
 std::string PackageFile::read(std::string_view name) const {

@@ -21,11 +21,11 @@ using nlohmann::json;
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
 
-const char* const kReads =
+const char* const kReadsAdapters =
     "Gantry computes plain LoRA on linear layers (with or without rslora), without biases.";
 
 [[noreturn]] void refuse_config(const fs::path& file, const std::string& what,
-                                const char* remedy = kReads) {
+                                const char* remedy = kReadsAdapters) {
   throw Error("E0431", file.string() + ": " + what, remedy);
 }
 

@@ -19,7 +19,7 @@ using nlohmann::json;
 // Real headers stay below 1 MB (some 700 tensors of a 70 B model: 0.1 MB); the limit keeps a lying
 // length from filling the memory.
 constexpr uint64_t kMaxHeaderBytes = 16u << 20;
-constexpr int64_t kMaxElements = int64_t{1} << 40;
+constexpr int64_t kMaxTensorElements = int64_t{1} << 40;
 
 const char* const kDamaged =
     "The file is damaged, cut short or not safetensors: copy it again and compare its SHA-256 with "
@@ -37,7 +37,7 @@ std::optional<StoredType> type_named(std::string_view name) {
 }
 
 // A name as it may be shown: hostile files put anything there.
-std::string shown(std::string_view name) {
+std::string tensor_called(std::string_view name) {
   std::string text;
   for (char c : name.substr(0, 120)) text += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
   return "tensor '" + text + (name.size() > 120 ? "...'" : "'");
@@ -51,7 +51,7 @@ json parse_header(std::string_view text, const std::filesystem::path& file) {
     if (depth > 4) damaged(file, "the header is nested too deeply");
     if (event == json::parse_event_t::key && depth == 1 &&
         !keys.insert(parsed.get<std::string>()).second) {
-      damaged(file, shown(parsed.get<std::string>()) + " is listed twice");
+      damaged(file, tensor_called(parsed.get<std::string>()) + " is listed twice");
     }
     return true;
   };
@@ -67,16 +67,17 @@ json parse_header(std::string_view text, const std::filesystem::path& file) {
 std::vector<int64_t> shape_of(const json& entry, const std::filesystem::path& file,
                               const std::string& name) {
   const auto found = entry.find("shape");
-  if (found == entry.end() || !found->is_array()) damaged(file, shown(name) + " has no shape");
+  if (found == entry.end() || !found->is_array())
+    damaged(file, tensor_called(name) + " has no shape");
   std::vector<int64_t> shape;
   int64_t elements = 1;
   for (const json& d : *found) {
-    if (!d.is_number_unsigned() || d.get<uint64_t>() > static_cast<uint64_t>(kMaxElements)) {
-      damaged(file, shown(name) + " has an impossible shape");
+    if (!d.is_number_unsigned() || d.get<uint64_t>() > static_cast<uint64_t>(kMaxTensorElements)) {
+      damaged(file, tensor_called(name) + " has an impossible shape");
     }
     shape.push_back(d.get<int64_t>());
-    if (elements > 0 && shape.back() > kMaxElements / elements) {
-      damaged(file, shown(name) + " has an impossible shape");
+    if (elements > 0 && shape.back() > kMaxTensorElements / elements) {
+      damaged(file, tensor_called(name) + " has an impossible shape");
     }
     elements *= shape.back();
   }
@@ -92,19 +93,20 @@ DataRange range_of(const json& entry, const std::filesystem::path& file, const S
   const auto found = entry.find("data_offsets");
   if (found == entry.end() || !found->is_array() || found->size() != 2 ||
       !(*found)[0].is_number_unsigned() || !(*found)[1].is_number_unsigned()) {
-    damaged(file, shown(tensor.name) + " has no data_offsets");
+    damaged(file, tensor_called(tensor.name) + " has no data_offsets");
   }
   const DataRange range{(*found)[0].get<uint64_t>(), (*found)[1].get<uint64_t>()};
   if (range.begin > range.end || range.end > data_bytes) {
-    damaged(file, shown(tensor.name) + " lies at bytes " + std::to_string(range.begin) + " to " +
-                      std::to_string(range.end) + " of " + std::to_string(data_bytes) +
+    damaged(file, tensor_called(tensor.name) + " lies at bytes " + std::to_string(range.begin) +
+                      " to " + std::to_string(range.end) + " of " + std::to_string(data_bytes) +
                       " bytes of data");
   }
   const uint64_t expected = static_cast<uint64_t>(tensor.elements() * bytes_of(tensor.type));
   if (range.end - range.begin != expected) {
-    damaged(file, shown(tensor.name) + " of shape " + shape_text(tensor.shape) + " and dtype " +
-                      std::string(name_of(tensor.type)) + " needs " + std::to_string(expected) +
-                      " bytes but has " + std::to_string(range.end - range.begin));
+    damaged(file, tensor_called(tensor.name) + " of shape " + shape_text(tensor.shape) +
+                      " and dtype " + std::string(name_of(tensor.type)) + " needs " +
+                      std::to_string(expected) + " bytes but has " +
+                      std::to_string(range.end - range.begin));
   }
   return range;
 }
@@ -153,7 +155,7 @@ void Safetensors::add_file(const std::filesystem::path& file, std::span<const ui
   };
   std::vector<Entry> entries;
   for (const auto& [name, entry] : header.items()) {
-    if (!entry.is_object()) damaged(file, shown(name) + " is not described");
+    if (!entry.is_object()) damaged(file, tensor_called(name) + " is not described");
     if (name == "__metadata__") {
       for (const auto& [key, value] : entry.items()) {
         if (value.is_string()) metadata_[key] = value.get<std::string>();
@@ -161,13 +163,15 @@ void Safetensors::add_file(const std::filesystem::path& file, std::span<const ui
       continue;
     }
     const auto dtype = entry.find("dtype");
-    if (dtype == entry.end() || !dtype->is_string()) damaged(file, shown(name) + " has no dtype");
+    if (dtype == entry.end() || !dtype->is_string())
+      damaged(file, tensor_called(name) + " has no dtype");
     const auto type = type_named(dtype->get<std::string>());
     if (!type) {
-      throw Error("E0405",
-                  file.string() + ": " + shown(name) + " has dtype " + dtype->get<std::string>(),
-                  "Gantry reads F64, F32, F16, BF16 and integers: convert the weights to one of "
-                  "them.");
+      throw Error(
+          "E0405",
+          file.string() + ": " + tensor_called(name) + " has dtype " + dtype->get<std::string>(),
+          "Gantry reads F64, F32, F16, BF16 and integers: convert the weights to one of "
+          "them.");
     }
     StoredTensor tensor{name, *type, shape_of(entry, file, name)};
     const DataRange range = range_of(entry, file, tensor, data.size());
@@ -180,8 +184,10 @@ void Safetensors::add_file(const std::filesystem::path& file, std::span<const ui
   });
   uint64_t next = 0;
   for (const Entry& entry : entries) {
-    if (entry.range.begin < next) damaged(file, shown(entry.tensor.name) + " overlaps another");
-    if (entry.range.begin > next) damaged(file, "a hole before " + shown(entry.tensor.name));
+    if (entry.range.begin < next)
+      damaged(file, tensor_called(entry.tensor.name) + " overlaps another");
+    if (entry.range.begin > next)
+      damaged(file, "a hole before " + tensor_called(entry.tensor.name));
     next = entry.range.end;
   }
   if (next != data.size()) {
@@ -190,7 +196,8 @@ void Safetensors::add_file(const std::filesystem::path& file, std::span<const ui
 
   for (Entry& entry : entries) {
     if (!by_name_.emplace(entry.tensor.name, tensors_.size()).second) {
-      throw Error("E0402", file.string() + ": " + shown(entry.tensor.name) + " is in two shards",
+      throw Error("E0402",
+                  file.string() + ": " + tensor_called(entry.tensor.name) + " is in two shards",
                   kDamaged);
     }
     places_.push_back(
@@ -224,10 +231,11 @@ std::map<std::string, std::string> read_weight_map(const std::filesystem::path& 
     refuse("no weight_map");
   }
   for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string()) refuse(shown(name) + ": the name of its shard is not a string");
+    if (!shard.is_string()) refuse(tensor_called(name) + ": the name of its shard is not a string");
     const std::filesystem::path file = shard.get<std::string>();
     if (file.empty() || file.filename() != file || file == ".." || file == ".") {
-      refuse(shown(name) + " is said to lie in '" + file.string() + "', outside the folder");
+      refuse(tensor_called(name) + " is said to lie in '" + file.string() +
+             "', outside the folder");
     }
     shard_of[name] = file.string();
   }
@@ -261,7 +269,8 @@ Safetensors Safetensors::open(const std::filesystem::path& path) {
     const auto found = result.by_name_.find(name);
     if (found == result.by_name_.end() ||
         result.files_[result.places_[found->second].file].filename() != shard) {
-      throw Error("E0402", path.string() + ": " + shown(name) + " is not in " + shard, kDamaged);
+      throw Error("E0402", path.string() + ": " + tensor_called(name) + " is not in " + shard,
+                  kDamaged);
     }
   }
   return result;
@@ -280,7 +289,7 @@ const Safetensors::Place& Safetensors::place(std::string_view name) const {
     const std::string near = nearest_word(name, names);
     throw Error("E0403",
                 (files_.empty() ? std::string("weights") : files_.front().string()) + ": no " +
-                    shown(name) + (near.empty() ? "" : "; the nearest is '" + near + "'"),
+                    tensor_called(name) + (near.empty() ? "" : "; the nearest is '" + near + "'"),
                 "The file does not hold the architecture that config.json names: check that both "
                 "come from the same model.");
   }
@@ -296,8 +305,8 @@ namespace {
 [[noreturn]] void not_finite(const std::filesystem::path& file, std::string_view name,
                              int64_t position) {
   throw Error("E0404",
-              file.string() + ": " + shown(name) + " holds a NaN or an infinite value (element " +
-                  with_commas(position) + ")",
+              file.string() + ": " + tensor_called(name) +
+                  " holds a NaN or an infinite value (element " + with_commas(position) + ")",
               "The training that wrote it diverged or the file is damaged: take an earlier "
               "checkpoint or copy it again.");
 }

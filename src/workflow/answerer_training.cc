@@ -30,12 +30,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // The settings that decide what is trained; test, predict and the machine do not.
-constexpr std::string_view kTrainingSections[] = {
+constexpr std::string_view kAnswererTrainingSections[] = {
     "study", "labels",   "codes", "prompt", "regimen", "sections", "focus", "cohort",
     "split", "sampling", "model", "lora",   "train",   "ensemble", "tfidf"};
 
 // Everything one training works on.
-struct Work {
+struct AnswererWork {
   const Study& study;
   const Settings& settings;
   const ProgressSink& progress;
@@ -69,7 +69,7 @@ std::filesystem::path base_path(const Settings& settings) {
   return shelf.find(settings.model.base);
 }
 
-void open_base(Work& work) {
+void open_base(AnswererWork& work) {
   if (work.settings.model.base == kNoBase) return;
   const auto path = base_path(work.settings);
   if (!DecoderFolder::is_decoder(path)) {
@@ -110,7 +110,7 @@ void check_base_settings(const Settings& settings) {
     refuse("pretrain.passes: masked-language pretraining is for encoders", "Set it to 0.");
 }
 
-std::vector<AdapterGroup> adapter_groups(const Work& work) {
+std::vector<AdapterGroup> adapter_groups(const AnswererWork& work) {
   std::vector<AdapterGroup> out;
   const auto kinds = questions_of(work.settings);
   const bool encoder = !work.encoder.empty();
@@ -123,7 +123,7 @@ std::vector<AdapterGroup> adapter_groups(const Work& work) {
   return out;
 }
 
-void tell_restart(const Work& work, const AdapterGroup& group, const TrainingRound& round) {
+void tell_restart(const AnswererWork& work, const AdapterGroup& group, const TrainingRound& round) {
   const PairTuneResult& result = group.restarts.back();
   const PairEpochRecord& best = result.epochs[static_cast<size_t>(result.best_epoch)];
   tell(work.progress,
@@ -137,7 +137,7 @@ void tell_restart(const Work& work, const AdapterGroup& group, const TrainingRou
 }
 
 // All restarts of one adapter, round by round, so that one base at a time lies in memory.
-void tune_group(Work& work, AdapterGroup& group, std::vector<std::string>& refused) {
+void tune_group(AnswererWork& work, AdapterGroup& group, std::vector<std::string>& refused) {
   const auto limit = work.maker->context();
   for (size_t r = 0; r < work.plan.rounds.size(); ++r) {
     const TrainingRound& round = work.plan.rounds[r];
@@ -182,7 +182,7 @@ void tune_group(Work& work, AdapterGroup& group, std::vector<std::string>& refus
       group.best = static_cast<int>(i);
 }
 
-void copy_adapter(const Work& work, const AdapterGroup& group,
+void copy_adapter(const AnswererWork& work, const AdapterGroup& group,
                   const std::filesystem::path& folder) {
   const int restart = group.restarts[static_cast<size_t>(group.best)].restart;
   const auto to = folder / group.name;
@@ -191,7 +191,7 @@ void copy_adapter(const Work& work, const AdapterGroup& group,
                         std::filesystem::copy_options::recursive);
 }
 
-StudyAnswererFile describe(const Work& work, const std::vector<AdapterGroup>& groups) {
+StudyAnswererFile describe(const AnswererWork& work, const std::vector<AdapterGroup>& groups) {
   StudyAnswererFile out;
   out.run = work.identity.run();
   out.base = work.settings.model.base;
@@ -210,7 +210,7 @@ StudyAnswererFile describe(const Work& work, const std::vector<AdapterGroup>& gr
 }
 
 // Steps of the loss, one line each.
-void write_curves(const Work& work, const std::vector<AdapterGroup>& groups) {
+void write_curves(const AnswererWork& work, const std::vector<AdapterGroup>& groups) {
   std::string epochs = "adapter,restart,epoch,training_loss,tuning_loss,metric,seconds\n";
   std::string steps =
       "adapter,restart,step,loss,learning_rate,gradient_norm,tokens,computed,labels,seconds,"
@@ -237,8 +237,8 @@ void write_curves(const Work& work, const std::vector<AdapterGroup>& groups) {
   write_file_atomically(work.folder / "steps.csv", steps);
 }
 
-RunIdentity identity_of(const Work& work) {
-  RunIdentity out{.settings = settings_hash(work.settings, kTrainingSections),
+RunIdentity identity_of(const AnswererWork& work) {
+  RunIdentity out{.settings = settings_hash(work.settings, kAnswererTrainingSections),
                   .data = work.cases.data_hash,
                   .split = work.cases.split_hash,
                   .tables = text_tables_hash(work.settings)};
@@ -257,7 +257,7 @@ RunIdentity identity_of(const Work& work) {
   return out;
 }
 
-void finish(Work& work, const std::vector<AdapterGroup>& groups) {
+void finish(AnswererWork& work, const std::vector<AdapterGroup>& groups) {
   std::filesystem::remove_all(work.folder / "adapters");
   for (const AdapterGroup& group : groups)
     for (size_t r = 0; r < work.plan.rounds.size(); ++r)
@@ -280,7 +280,7 @@ TrainReport train_answerer(const Study& study, const ProgressSink& progress) {
   FileLock lock(study.lock_path(), "training");
   const Settings& settings = study.settings();
   check_base_settings(settings);
-  Work work{.study = study, .settings = settings, .progress = progress};
+  AnswererWork work{.study = study, .settings = settings, .progress = progress};
   auto store = Store::open_read_only(study.records_path());
   work.cases = load_cases(study, *store, progress, [&](const Case& one) {
     if (one.dropped_at == "code") work.codes_read.push_back({one.id, one.source, "", one.dropped});

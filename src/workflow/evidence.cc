@@ -13,7 +13,7 @@
 namespace gantry {
 namespace {
 
-constexpr size_t kMostFailures = 500;
+constexpr size_t kMostFailuresShown = 500;
 
 std::string list_of(const std::vector<std::string>& words) {
   std::string out;
@@ -30,7 +30,7 @@ std::vector<size_t> surest_failures(const TestReport& r) {
     return c.probability.empty() ? 0.0 : c.probability[static_cast<size_t>(c.predicted)];
   };
   std::stable_sort(out.begin(), out.end(), [&](size_t a, size_t b) { return sure(a) > sure(b); });
-  if (out.size() > kMostFailures) out.resize(kMostFailures);
+  if (out.size() > kMostFailuresShown) out.resize(kMostFailuresShown);
   return out;
 }
 

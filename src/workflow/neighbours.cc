@@ -7,7 +7,7 @@
 namespace gantry {
 namespace {
 
-constexpr size_t kNeighbours = 3;
+constexpr size_t kNeighboursShown = 3;
 constexpr size_t kShownCharacters = 400;
 
 std::string first_characters(const std::string& text, size_t most) {
@@ -77,7 +77,7 @@ std::vector<Neighbour> TrainingNeighbours::of(const Case& item, AnswerKind kind)
   std::vector<std::pair<double, size_t>> near;
   for (size_t i = 0; i < training_.size(); ++i)
     if (size > 0 && length_[i] > 0) near.emplace_back(dot(query, row_[i]) / (size * length_[i]), i);
-  const size_t most = std::min(kNeighbours, near.size());
+  const size_t most = std::min(kNeighboursShown, near.size());
   std::partial_sort(near.begin(), near.begin() + static_cast<ptrdiff_t>(most), near.end(),
                     [](const auto& a, const auto& b) {
                       return a.first != b.first ? a.first > b.first : a.second < b.second;

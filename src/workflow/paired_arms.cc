@@ -17,7 +17,7 @@ double graded_code(const std::string& truth, const std::string& answer) {
   return shortened_code(truth, 3) == shortened_code(answer, 3) ? 1.0 / 3 : 0;
 }
 
-double mean(const std::vector<double>& values) {
+double mean_of(const std::vector<double>& values) {
   return values.empty() ? 0
                         : std::accumulate(values.begin(), values.end(), 0.0) /
                               static_cast<double>(values.size());
@@ -74,8 +74,8 @@ ArmComparison compare_arms(const QuestionArms& question, const Arm& first, const
   out.second = second.name;
   const auto a = case_scores(question, first, score), b = case_scores(question, second, score);
   out.cases = static_cast<int64_t>(a.size());
-  out.mean_first = mean(a);
-  out.mean_second = mean(b);
+  out.mean_first = mean_of(a);
+  out.mean_second = mean_of(b);
   for (size_t i = 0; i < a.size(); ++i) out.zeros += a[i] == b[i];
   out.wilcoxon =
       signed_rank(a, b, {.alternative = Alternative::kGreater, .zeros = ZeroRule::kWilcox});

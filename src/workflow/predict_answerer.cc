@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Cases read, answered and written together: bounds memory and what a crash loses.
-constexpr size_t kBatch = 64;
+constexpr size_t kCasesAtOnce = 64;
 
 // What an answer to each question is called in a line: the column's own name.
 std::string name_of(AnswerKind kind, const Settings& settings) {
@@ -254,7 +254,7 @@ PredictReport predict_by_answerer(const Study& study, const std::filesystem::pat
       rows.push_back(waiting_row(reader->record(), maker, options.with_text));
     }
     if (!rows.back().item) ++report.unusable;
-    if (rows.size() == kBatch) flush();
+    if (rows.size() == kCasesAtOnce) flush();
   }
   if (!rows.empty()) flush();
   report.seconds = seconds();

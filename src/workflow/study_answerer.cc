@@ -24,16 +24,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 2;
+constexpr int kAnswersFormat = 2;
 
 // Cases asked all their questions before the next: as many as a language model decodes at once.
 constexpr size_t kTogether = 64;
 // What a new case needs to become the same prompt the model was trained on.
-constexpr std::string_view kKeptSections[] = {"study",  "columns",  "labels", "codes",
-                                              "prompt", "sections", "focus",  "model",
-                                              "tfidf",  "predict",  "regimen"};
+constexpr std::string_view kKeptAnswerSections[] = {"study",  "columns",  "labels", "codes",
+                                                    "prompt", "sections", "focus",  "model",
+                                                    "tfidf",  "predict",  "regimen"};
 
-[[noreturn]] void damaged(const std::filesystem::path& file, const std::string& why) {
+[[noreturn]] void damaged_answers(const std::filesystem::path& file, const std::string& why) {
   throw Error("E0711", file.string() + ": " + why,
               "Train again (`gantry train`), or restore the folder.");
 }
@@ -61,10 +61,10 @@ ListChoice choice_from(const nlohmann::json& json) {
 AnswerKind kind_from(const std::string& word, const std::filesystem::path& file) {
   for (AnswerKind kind : {AnswerKind::kClosedSet, AnswerKind::kCodes, AnswerKind::kText})
     if (word_of(kind) == word) return kind;
-  damaged(file, "names a question '" + word + "'");
+  damaged_answers(file, "names a question '" + word + "'");
 }
 
-Settings read_settings(const nlohmann::json& kept) {
+Settings read_answer_settings(const nlohmann::json& kept) {
   Settings settings;
   for (const auto& [section, keys] : kept.items())
     for (const auto& [key, value] : keys.items())
@@ -77,8 +77,8 @@ StudyAnswererFile read_file_of(const std::filesystem::path& folder, Settings& se
   StudyAnswererFile out;
   try {
     const auto json = nlohmann::json::parse(read_file(file));
-    if (json.at("format").get<int>() != kFormat)
-      damaged(file, "written by another version of Gantry");
+    if (json.at("format").get<int>() != kAnswersFormat)
+      damaged_answers(file, "written by another version of Gantry");
     out.run = json.at("run");
     out.base = json.at("base");
     out.base_hash = json.at("base_hash");
@@ -95,9 +95,9 @@ StudyAnswererFile read_file_of(const std::filesystem::path& folder, Settings& se
     out.text_model_weight = json.at("text_model_weight");
     out.text_abstains = json.at("text_abstains");
     out.text_threshold = json.at("text_threshold");
-    settings = read_settings(json.at("settings"));
+    settings = read_answer_settings(json.at("settings"));
   } catch (const nlohmann::json::exception& error) {
-    damaged(file, std::string("not a description of a model (") + error.what() + ")");
+    damaged_answers(file, std::string("not a description of a model (") + error.what() + ")");
   }
   return out;
 }
@@ -129,7 +129,7 @@ bool is_study_answerer(const std::filesystem::path& folder) {
 void write_study_answerer(const std::filesystem::path& folder, const StudyAnswererFile& about,
                           const Settings& settings) {
   Json out;
-  out["format"] = kFormat;
+  out["format"] = kAnswersFormat;
   out["run"] = about.run;
   out["base"] = about.base;
   out["base_hash"] = about.base_hash;
@@ -148,7 +148,7 @@ void write_study_answerer(const std::filesystem::path& folder, const StudyAnswer
   out["text_model_weight"] = about.text_model_weight;
   out["text_abstains"] = about.text_abstains;
   out["text_threshold"] = about.text_threshold;
-  out["settings"] = settings_json(settings, kKeptSections);
+  out["settings"] = settings_json(settings, kKeptAnswerSections);
   out["settings"]["cohort"] = {{"diagnoses", settings.cohort.diagnoses}};
   write_file_atomically(folder / "answers.json", out.dump(1) + "\n");
 }

@@ -16,12 +16,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   size_t piece = 1 + data[0] % 7;
   detect_encoding(bytes, true);
   detect_encoding(bytes, false);
-  for (Encoding encoding : {Encoding::utf8, Encoding::utf16le, Encoding::utf16be, Encoding::cp932,
-                            Encoding::euc_jp, Encoding::iso2022_jp}) {
-    std::vector<Decoder::Bad> bad, bad_in_pieces;
+  for (TextEncoding encoding :
+       {TextEncoding::utf8, TextEncoding::utf16le, TextEncoding::utf16be, TextEncoding::cp932,
+        TextEncoding::euc_jp, TextEncoding::iso2022_jp}) {
+    std::vector<TextDecoder::Bad> bad, bad_in_pieces;
     std::string whole = decode_all(bytes, encoding, &bad), pieces;
     if (!is_valid_utf8(whole)) std::abort();
-    Decoder decoder(encoding);
+    TextDecoder decoder(encoding);
     for (size_t at = 0; at < bytes.size(); at += piece)
       decoder.decode(bytes.substr(at, piece), false, pieces, bad_in_pieces);
     decoder.decode({}, true, pieces, bad_in_pieces);
@@ -31,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (bad[i].input_offset >= bytes.size()) std::abort();
       if (whole.compare(bad[i].output_offset, 3, "\uFFFD") != 0) std::abort();
     }
-    if (encoding == Encoding::utf8 && bad.empty()) {
+    if (encoding == TextEncoding::utf8 && bad.empty()) {
       bool mark = bytes.starts_with("\xEF\xBB\xBF");
       if (whole != bytes.substr(mark ? 3 : 0)) std::abort();
     }
