@@ -3,7 +3,10 @@
 // Block types: 16 rows of W (output columns) and kChunk of their places at a time are unpacked into
 // a panel: words of kPerWord codes, [place / kPerWord][16 columns], with scales (and minima)
 // [group][16]. Each row of x then takes its sums with one broadcast word of x a vector of weights,
-// so that a lane is an output column and never has to be added up across.
+// so that a lane is an output column and never has to be added up across. A tile is kTileRows rows
+// of x, whose words lie side by side, times kPanels panels: its sums stay in registers, and two
+// panels share what is loaded of x. The sums of kPairsAtOnce pairs of panels wait in a buffer, from
+// which y is written some lines at a time.
 #pragma once
 
 #include <algorithm>
@@ -22,27 +25,39 @@ namespace {
 
 constexpr int kColumns = 16;
 constexpr int kVectors = kColumns / kLanes;
-constexpr int64_t kChunk = 1024;  // places: 16 KiB of 8-bit codes
+constexpr int64_t kChunk = 768;  // places: two panels and a tile of x fit the first-level cache
+constexpr int64_t kPairColumns = 2 * kColumns, kPairsAtOnce = 4;
+static_assert(kPairColumns == kProductColumns);
 
 #if defined(__AVX512BF16__)
 constexpr int kPerWord = 4;
-constexpr int kTileRows = 12;
+constexpr int kTileRows = 6, kPanels = 2;
 // sum + codes (unsigned) x (signed)
 GANTRY_INLINE VI dot_codes(VI sum, VI codes, VI x) {
   return {_mm512_dpbusd_epi32(sum.v, codes.v, x.v)};
 }
+GANTRY_INLINE VI times_zero_code(int32_t sum, int zero) {
+  return {_mm512_slli_epi32(_mm512_set1_epi32(sum),
+                            static_cast<unsigned>(std::countr_zero(static_cast<unsigned>(zero))))};
+}
 #elif defined(__AVX2__)
 constexpr int kPerWord = 2;
-constexpr int kTileRows = 2;
+constexpr int kTileRows = 2, kPanels = 1;
 GANTRY_INLINE VI dot_codes(VI sum, VI codes, VI x) {
   return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(codes.v, x.v))};
 }
 #else
 constexpr int kPerWord = 2;
-constexpr int kTileRows = 2;
+constexpr int kTileRows = 2, kPanels = 1;
 GANTRY_INLINE VI dot_codes(VI sum, VI codes, VI x) {
   const S4 a = (S4)codes.v, b = (S4)x.v;
   return {(U4)((S4)sum.v + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16))};
+}
+#endif
+
+#if !defined(__AVX512BF16__)
+GANTRY_INLINE VI times_zero_code(int32_t sum, int zero) {
+  return iset1(static_cast<uint32_t>(sum * zero));
 }
 #endif
 
@@ -96,143 +111,205 @@ void unpack_panel(const uint8_t* const* rows, [[maybe_unused]] const uint8_t* co
   }
 }
 
-// Adds the chunk's part to kRows rows' sums, [kRows][16].
-template <BlockType kType, bool kWide, int kRows>
-GANTRY_INLINE void chunk_tile(const ProductRowsView& x, int64_t row, int64_t first, int64_t count,
-                              const Panel& panel, float* sums) {
+// Adds a chunk's part to the sums of a tile's first kRows rows, [kTileRows][kPairColumns].
+template <BlockType kType, bool kWide, int kRows, int kCount>
+void chunk_tile(const ProductRowsView& x, int64_t tile, int64_t first, int64_t count,
+                const Panel* panels, float* sums) {
   constexpr int kGroups = 32 / scale_group(kType), kWords = 32 / kPerWord / kGroups;
+  constexpr int kAcross = kCount * kVectors;
   constexpr bool kTwoBytes = kWide && kPerWord == 4;  // else a wide code is one 16-bit value
-  const int64_t blocks = x.x.cols / 32;
-  const uint8_t* codes[kRows];
-  VF sum[kRows][kVectors];
-  for (int r = 0; r < kRows; ++r) {
-    codes[r] = x.codes + (row + r) * x.code_bytes + first * 32 * (kPerWord == 4 ? 1 : 2);
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = load(sums + r * kColumns + v * kLanes);
-  }
-  const float* x_scales = x.scales + row * blocks + first;
-  const int32_t* x_sums = x.sums + (row * blocks + first) * 2;
-  const uint32_t* w = panel.codes;
-  const auto offset_of = [&](int r, int64_t b, int g) GANTRY_LAMBDA -> int32_t {
-    const int32_t* of_row = x_sums + (r * blocks + b) * 2;
-    return -zero_code(kType) * (kGroups == 2 ? of_row[g] : of_row[0] + of_row[1]);
+  const int64_t block = tile * (x.x.cols / 32) + first;
+  const uint32_t* codes = x.codes + tile * x.tile_words + first * (32 / kPerWord) * kTileRows;
+  const float* scales = x.scales + block * kTileRows;
+  const int32_t* offsets =
+      kGroups == 2 ? x.half_sums + block * 2 * kTileRows : x.sums + block * kTileRows;
+  const float* scaled_sums = x.scaled_sums + block * kTileRows;
+  const auto panel_at = [](const auto* values, int64_t row, int v) GANTRY_LAMBDA {
+    return values + row * kColumns + v % kVectors * kLanes;
   };
+  VF sum[kRows][kAcross];
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kAcross; ++v) sum[r][v] = load(sums + r * kPairColumns + v * kLanes);
+  }
   for (int64_t b = 0; b < count; ++b) {
     for (int g = 0; g < kGroups; ++g) {
-      VI exact[kRows][kVectors];
+      VI exact[kRows][kAcross];
       for (int r = 0; r < kRows; ++r) {
-        const int32_t offset = zero_code(kType) != 0 && !kTwoBytes ? offset_of(r, b, g) : 0;
-        for (int v = 0; v < kVectors; ++v) exact[r][v] = iset1(static_cast<uint32_t>(offset));
+        // What the codes are too high by; sums of x are negated.
+        const VI offset = zero_code(kType) != 0 && !kTwoBytes
+                              ? times_zero_code(offsets[r], zero_code(kType))
+                              : iset1(0);
+        for (int v = 0; v < kAcross; ++v) exact[r][v] = offset;
       }
-      // Adds the group's products with the codes that lie `at` bytes on.
-      const auto add_products = [&](int64_t at) GANTRY_LAMBDA {
+      const auto add_products = [&](const uint32_t* from) GANTRY_LAMBDA {
 #pragma GCC unroll 16
         for (int i = 0; i < kWords; ++i) {
-          VI weight[kVectors];
-          for (int v = 0; v < kVectors; ++v) weight[v] = iload(w + i * kColumns + v * kLanes);
+          VI weight[kAcross];
+          for (int v = 0; v < kAcross; ++v) {
+            weight[v] =
+                iload(panel_at(panels[v / kVectors].codes, (b * kGroups + g) * kWords + i, v));
+          }
           for (int r = 0; r < kRows; ++r) {
-            uint32_t word;
-            std::memcpy(&word, codes[r] + at + ((b * kGroups + g) * kWords + i) * 4, 4);
-            const VI xw = iset1(word);
-            for (int v = 0; v < kVectors; ++v) {
-              exact[r][v] = dot_codes(exact[r][v], weight[v], xw);
-            }
+            const VI word = iset1(from[i * kTileRows + r]);
+            for (int v = 0; v < kAcross; ++v) exact[r][v] = dot_codes(exact[r][v], weight[v], word);
           }
         }
       };
-      add_products(0);
+      add_products(codes);
 #if defined(__AVX512BF16__)
       if constexpr (kTwoBytes) {
         for (int r = 0; r < kRows; ++r) {
-          exact[r][0].v = _mm512_slli_epi32(exact[r][0].v, 8);
-          if constexpr (zero_code(kType) != 0) {
-            exact[r][0] = exact[r][0] + iset1(static_cast<uint32_t>(offset_of(r, b, g)));
+          const VI offset =
+              zero_code(kType) != 0 ? times_zero_code(offsets[r], zero_code(kType)) : iset1(0);
+          for (int v = 0; v < kAcross; ++v) {
+            exact[r][v].v = _mm512_slli_epi32(exact[r][v].v, 8);
+            if constexpr (zero_code(kType) != 0) exact[r][v] = exact[r][v] + offset;
           }
         }
-        add_products(x.x.cols);
+        add_products(codes + x.x.cols / kPerWord * kTileRows);
       }
 #endif
-      w += kWords * kColumns;
-      for (int v = 0; v < kVectors; ++v) {
-        const VF scale = load(panel.scales + (b * kGroups + g) * kColumns + v * kLanes);
-        for (int r = 0; r < kRows; ++r) {
-          sum[r][v] = fma(from_int(exact[r][v]), scale * set1(x_scales[r * blocks + b]), sum[r][v]);
+      codes += kWords * kTileRows;
+      if constexpr (kGroups == 2) offsets += kTileRows;
+      VF scale[kAcross];
+      for (int v = 0; v < kAcross; ++v) {
+        scale[v] = load(panel_at(panels[v / kVectors].scales, b * kGroups + g, v));
+      }
+      for (int r = 0; r < kRows; ++r) {
+        const VF step = set1(scales[r]);
+        for (int v = 0; v < kAcross; ++v) {
+          sum[r][v] = fma(from_int(exact[r][v]), scale[v] * step, sum[r][v]);
         }
       }
     }
+    if constexpr (kGroups == 1) offsets += kTileRows;
+    scales += kTileRows;
     if constexpr (has_minimum(kType)) {
-      for (int v = 0; v < kVectors; ++v) {
-        const VF minimum = load(panel.minima + b * kColumns + v * kLanes);
-        for (int r = 0; r < kRows; ++r) {
-          const int32_t* of_row = x_sums + (r * blocks + b) * 2;
-          const float part = -x_scales[r * blocks + b] * static_cast<float>(of_row[0] + of_row[1]);
-          sum[r][v] = fma(minimum, set1(part), sum[r][v]);
-        }
+      VF minimum[kAcross];
+      for (int v = 0; v < kAcross; ++v) {
+        minimum[v] = load(panel_at(panels[v / kVectors].minima, b, v));
       }
+      for (int r = 0; r < kRows; ++r) {
+        const VF part = set1(scaled_sums[r]);
+        for (int v = 0; v < kAcross; ++v) sum[r][v] = fma(minimum[v], part, sum[r][v]);
+      }
+      scaled_sums += kTileRows;
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) store(sums + r * kColumns + v * kLanes, sum[r][v]);
+    for (int v = 0; v < kAcross; ++v) store(sums + r * kPairColumns + v * kLanes, sum[r][v]);
+  }
+}
+
+// A tile of `live` rows: by the next larger of a few sizes, as what lies behind them is not read.
+template <BlockType kType, bool kWide, int kCount>
+void live_tile(const ProductRowsView& x, int64_t tile, int64_t live, int64_t first, int64_t count,
+               const Panel* panels, float* sums) {
+  if (live == 1) {
+    chunk_tile<kType, kWide, 1, kCount>(x, tile, first, count, panels, sums);
+  } else if (live == 2 && kTileRows > 2) {
+    chunk_tile<kType, kWide, 2, kCount>(x, tile, first, count, panels, sums);
+  } else if (live <= 4 && kTileRows > 4) {
+    chunk_tile<kType, kWide, std::min(4, kTileRows), kCount>(x, tile, first, count, panels, sums);
+  } else {
+    chunk_tile<kType, kWide, kTileRows, kCount>(x, tile, first, count, panels, sums);
   }
 }
 
 GANTRY_INLINE void store_columns(const ProductOutput& output, int64_t row, int64_t column,
                                  int64_t live, const float* values) {
   float* y = output.y.row(row) + column;
-  if (live == kColumns) {
-    for (int v = 0; v < kColumns; v += kLanes) {
-      store(y + v, output.add ? load(y + v) + load(values + v) : load(values + v));
+  const bool add = output.add;
+  if (live == kPairColumns) {
+    for (int v = 0; v < kPairColumns; v += kLanes) {
+      store(y + v, add ? load(y + v) + load(values + v) : load(values + v));
     }
     return;
   }
-  for (int64_t c = 0; c < live; ++c) y[c] = output.add ? y[c] + values[c] : values[c];
+  for (int64_t c = 0; c < live; ++c) y[c] = add ? y[c] + values[c] : values[c];
+}
+
+// Two panels' worth of scratch memory.
+struct PanelPair {
+  Panel panel[2];
+
+  PanelPair() {
+    constexpr int64_t kBlocks = kChunk / 32, kCodeBytes = kChunk * kColumns * 4 / kPerWord;
+    constexpr int64_t kBytes = kCodeBytes + 3 * kBlocks * kColumns * 4;
+    uint8_t* memory = scratch<uint8_t>(Slot::kPanel, 2 * kBytes);
+    for (Panel& p : panel) {
+      p.codes = reinterpret_cast<uint32_t*>(memory);
+      p.scales = reinterpret_cast<float*>(memory + kCodeBytes);
+      p.minima = p.scales + 2 * kBlocks * kColumns;
+      memory += kBytes;
+    }
+  }
+};
+
+// Chunks of at most kChunk places, all about as long, of whole blocks of 256 places but for the
+// last.
+inline int64_t chunk_blocks(int64_t blocks) {
+  const int64_t chunks = (blocks * 32 + kChunk - 1) / kChunk;
+  return std::min<int64_t>(kChunk / 32, ((blocks + chunks - 1) / chunks + 7) / 8 * 8);
+}
+
+// Adds all of x times columns [column, column + live) to sums [tiles][kTileRows][kPairColumns].
+template <BlockType kType, bool kWide>
+void pair_of(const ProductRowsView& x, const BlockMatrix& w, int64_t column, int64_t live,
+             const PanelPair& pair, float* sums) {
+  const int64_t blocks = w.in / 32, rows = x.x.rows, chunk = chunk_blocks(blocks);
+  const int64_t panels = (live + kColumns - 1) / kColumns;
+  const uint8_t *pointers[kPairColumns], *next[kPairColumns];
+  for (int c = 0; c < panels * kColumns; ++c) {
+    pointers[c] = w.row(column + std::min<int64_t>(c, live - 1));
+  }
+  for (int64_t first = 0; first < blocks; first += chunk) {
+    const int64_t count = std::min(chunk, blocks - first);
+    for (int c = 0; c < panels * kColumns; ++c) {
+      next[c] =
+          first + count < blocks
+              ? pointers[c] + (first + count) * 32 / block_elements(kType) * block_bytes(kType)
+              : w.row(std::min(column + kPairColumns + c, w.out - 1));
+    }
+    for (int64_t p = 0; p < panels; ++p) {
+      unpack_panel<kType>(pointers + p * kColumns, next + p * kColumns, first, count,
+                          pair.panel[p]);
+    }
+    float* of_tile = sums;
+    for (int64_t r = 0; r < rows; r += kTileRows, of_tile += kTileRows * kPairColumns) {
+      const int64_t live_rows = std::min<int64_t>(kTileRows, rows - r);
+      if (kPanels == 2 && panels == 2) {
+        live_tile<kType, kWide, kPanels>(x, r / kTileRows, live_rows, first, count, pair.panel,
+                                         of_tile);
+        continue;
+      }
+      for (int64_t p = 0; p < panels; ++p) {
+        live_tile<kType, kWide, 1>(x, r / kTileRows, live_rows, first, count, pair.panel + p,
+                                   of_tile + p * kColumns);
+      }
+    }
+  }
 }
 
 template <BlockType kType, bool kWide>
-void blocks_of(const ProductRowsView& x, const ProductOutput& output, int64_t first_group,
-               int64_t last_group) {
-  const BlockMatrix& w = *output.weight;
-  const int64_t blocks = w.in / 32, rows = x.x.rows;
-  constexpr int64_t kChunkBlocks = kChunk / 32;
-  uint8_t* memory = scratch<uint8_t>(
-      Slot::kPanel, kChunk * kColumns * 4 / kPerWord + 3 * kChunkBlocks * kColumns * 4);
-  Panel panel;
-  panel.codes = reinterpret_cast<uint32_t*>(memory);
-  panel.scales = reinterpret_cast<float*>(memory + kChunk * kColumns * 4 / kPerWord);
-  panel.minima = panel.scales + 2 * kChunkBlocks * kColumns;
-  float* sums = scratch<float>(Slot::kTile, rows * kColumns);
-  for (int64_t group = first_group; group < last_group; ++group) {
-    const int64_t column = group * kColumns, live = std::min<int64_t>(kColumns, w.out - column);
-    const uint8_t* pointers[kColumns];
-    for (int c = 0; c < kColumns; ++c) {
-      pointers[c] = w.row(column + std::min<int64_t>(c, live - 1));
-    }
-    std::memset(sums, 0, static_cast<size_t>(rows * kColumns) * sizeof(float));
-    for (int64_t first = 0; first < blocks; first += kChunkBlocks) {
-      const int64_t count = std::min(kChunkBlocks, blocks - first);
-      const uint8_t* next[kColumns];
-      const bool same_rows = first + count < blocks;
-      for (int c = 0; c < kColumns; ++c) {
-        const int64_t other = std::min(column + kColumns + c, w.out - 1);
-        next[c] = same_rows ? pointers[c] +
-                                  (first + count) * 32 / block_elements(kType) * block_bytes(kType)
-                            : w.row(other);
-      }
-      unpack_panel<kType>(pointers, next, first, count, panel);
-      int64_t r = 0;
-      for (; r + kTileRows <= rows; r += kTileRows) {
-        chunk_tile<kType, kWide, kTileRows>(x, r, first, count, panel, sums + r * kColumns);
-      }
-      if constexpr (kTileRows > 4) {
-        for (; r + 4 <= rows; r += 4) {
-          chunk_tile<kType, kWide, 4>(x, r, first, count, panel, sums + r * kColumns);
-        }
-      }
-      for (; r < rows; ++r) {
-        chunk_tile<kType, kWide, 1>(x, r, first, count, panel, sums + r * kColumns);
-      }
+void blocks_of(const ProductRowsView& x, const ProductOutput& output, int64_t begin, int64_t end) {
+  const int64_t rows = x.x.rows;
+  const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  const int64_t pair_sums = tiles * kTileRows * kPairColumns;
+  const PanelPair pair;
+  float* sums = scratch<float>(Slot::kTile, kPairsAtOnce * pair_sums);
+  for (int64_t from = begin; from < end; from += kPairsAtOnce * kPairColumns) {
+    const int64_t to = std::min(end, from + kPairsAtOnce * kPairColumns);
+    std::memset(sums, 0, static_cast<size_t>(kPairsAtOnce * pair_sums) * sizeof(float));
+    for (int64_t column = from, i = 0; column < to; column += kPairColumns, ++i) {
+      pair_of<kType, kWide>(x, *output.weight, column, std::min(kPairColumns, to - column), pair,
+                            sums + i * pair_sums);
     }
     for (int64_t r = 0; r < rows; ++r) {
-      store_columns(output, r, column, live, sums + r * kColumns);
+      for (int64_t column = from, i = 0; column < to; column += kPairColumns, ++i) {
+        store_columns(output, r, column, std::min(kPairColumns, to - column),
+                      sums + i * pair_sums + r * kPairColumns);
+      }
     }
   }
 }
@@ -267,241 +344,84 @@ void product_blocks(const ProductRowsView& x, const ProductOutput& output, int64
   (x.wide ? product_blocks_of<true> : product_blocks_of<false>)(x, output, first, last);
 }
 
-// One row's codes of block b, written as the products read them.
-GANTRY_INLINE void put_codes(const int32_t* rounded, bool wide, int64_t b, int64_t cols,
-                             uint8_t* row) {
-  if (kPerWord == 2) {
-    auto* out = reinterpret_cast<int16_t*>(row) + b * 32;
-    for (int i = 0; i < 32; ++i) out[i] = static_cast<int16_t>(rounded[i]);
-    return;
+// Writes the 32 codes of a block as words, kTileRows apart, and gives the sums of their halves.
+#if defined(__AVX512BF16__)
+GANTRY_INLINE void put_bytes(__m512i low_half, __m512i high_half, uint32_t* words) {
+  alignas(32) uint32_t out[8];
+  _mm_store_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(low_half));
+  _mm_store_si128(reinterpret_cast<__m128i*>(out + 4), _mm512_cvtepi32_epi8(high_half));
+  for (int i = 0; i < 8; ++i) words[i * kTileRows] = out[i];
+}
+GANTRY_INLINE void put_codes(const VI* rounded, bool wide, int64_t lower, uint32_t* words,
+                             int32_t* half_sums) {
+  __m512i high[2] = {rounded[0].v, rounded[1].v};
+  for (int h = 0; h < 2; ++h) half_sums[h] = _mm512_reduce_add_epi32(high[h]);
+  if (wide) {
+    __m512i low[2];
+    for (int h = 0; h < 2; ++h) {
+      high[h] = _mm512_srai_epi32(_mm512_add_epi32(rounded[h].v, _mm512_set1_epi32(128)), 8);
+      low[h] = _mm512_sub_epi32(rounded[h].v, _mm512_slli_epi32(high[h], 8));
+    }
+    put_bytes(low[0], low[1], words + lower);
   }
-  auto* upper = reinterpret_cast<int8_t*>(row) + b * 32;
-  if (!wide) {
-    for (int i = 0; i < 32; ++i) upper[i] = static_cast<int8_t>(rounded[i]);
-    return;
-  }
-  int8_t* lower = upper + cols;
-  for (int i = 0; i < 32; ++i) {
-    const int32_t high = (rounded[i] + 128) >> 8;
-    upper[i] = static_cast<int8_t>(high);
-    lower[i] = static_cast<int8_t>(rounded[i] - 256 * high);
+  put_bytes(high[0], high[1], words);
+}
+#else
+GANTRY_INLINE void put_codes(const VI* rounded, bool wide, int64_t lower, uint32_t* words,
+                             int32_t* half_sums) {
+  static_assert(kPerWord == 2);
+  (void)wide;  // a code is one 16-bit value in either form
+  (void)lower;
+  alignas(64) uint32_t codes[32];
+  for (int i = 0; i < 32 / kLanes; ++i) istore(codes + i * kLanes, rounded[i]);
+  half_sums[0] = half_sums[1] = 0;
+  for (int i = 0; i < 32; ++i) half_sums[i / 16] += static_cast<int32_t>(codes[i]);
+  for (int i = 0; i < 16; ++i) {
+    words[i * kTileRows] = (codes[2 * i] & 0xffff) | codes[2 * i + 1] << 16;
   }
 }
+#endif
 
 // Rows of x rounded to whole numbers of steps; 32 values share a step.
-void quantise_rows(Matrix<const float> x, bool wide, int64_t begin, int64_t end, uint8_t* codes,
-                   int64_t code_bytes, float* scales, int32_t* sums) {
-  const int64_t blocks = x.cols / 32;
-  const float steps = wide ? 127.0f * 256.0f : 127.0f;
-  for (int64_t r = begin; r < end; ++r) {
-    const float* row = x.row(r);
-    for (int64_t b = 0; b < blocks; ++b) {
-      const float* from = row + b * 32;
-      VF top = zero();
-      for (int i = 0; i < 32; i += kLanes) {
-        const VF v = load(from + i);
-        top = max(top, max(v, zero() - v));
+void quantise_rows(const ProductRowsView& to, int64_t begin, int64_t end) {
+  const Matrix<const float> x = to.x;
+  const int64_t blocks = x.cols / 32, lower = x.cols / kPerWord * kTileRows;
+  const float steps = to.wide ? 127.0f * 256.0f : 127.0f;
+  for (int64_t row = begin * kTileRows; row < std::min(x.rows, end * kTileRows); ++row) {
+    const int64_t tile = row / kTileRows, r = row % kTileRows;
+    uint32_t* words = to.codes + tile * to.tile_words + r;
+    for (int64_t b = 0; b < blocks; ++b, words += 32 / kPerWord * kTileRows) {
+      const float* from = x.row(row) + b * 32;
+      VF values[32 / kLanes], top = zero();
+      for (int i = 0; i < 32 / kLanes; ++i) {
+        values[i] = load(from + i * kLanes);
+        top = max(top, max(values[i], zero() - values[i]));
       }
       const float largest = reduce_max(top);
-      const float inverse = largest > 0 ? steps / largest : 0.0f;
-      scales[r * blocks + b] = largest / steps;
-      alignas(64) int32_t rounded[32];
-      for (int i = 0; i < 32; i += kLanes) {
-        istore(reinterpret_cast<uint32_t*>(rounded) + i, to_int(load(from + i) * set1(inverse)));
-      }
-      put_codes(rounded, wide, b, x.cols, codes + r * code_bytes);
-      int32_t* sum = sums + (r * blocks + b) * 2;
-      sum[0] = sum[1] = 0;
-      for (int i = 0; i < 32; ++i) sum[i / 16] += rounded[i];
+      const VF inverse = set1(largest > 0 ? steps / largest : 0.0f);
+      VI rounded[32 / kLanes];
+      for (int i = 0; i < 32 / kLanes; ++i) rounded[i] = to_int(values[i] * inverse);
+      int32_t sums[2];
+      put_codes(rounded, to.wide, lower, words, sums);
+      const int64_t at = (tile * blocks + b) * kTileRows + r;
+      to.scales[at] = largest / steps;
+      to.sums[at] = -sums[0] - sums[1];
+      to.scaled_sums[at] = to.scales[at] * static_cast<float>(to.sums[at]);
+      int32_t* halves = to.half_sums + (tile * blocks + b) * 2 * kTileRows + r;
+      halves[0] = -sums[0];
+      halves[kTileRows] = -sums[1];
     }
   }
 }
 
-// --- float weights -----------------------------------------------------------------------------
+}  // namespace
+}  // namespace gantry::GANTRY_ISA
+#include "ops/block_product_floats.h"
+namespace gantry::GANTRY_ISA {
+namespace {
 
-#if defined(__AVX2__) && !defined(__AVX512BF16__)
-GANTRY_INLINE VF load_half(const uint16_t* p) {
-  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
-}
-#elif defined(__AVX512BF16__)
-GANTRY_INLINE VF load_half(const uint16_t* p) {
-  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
-}
-#else
-GANTRY_INLINE VF load_half(const uint16_t* p) {
-  float t[kLanes];
-  for (int i = 0; i < kLanes; ++i) t[i] = half_to_float(reinterpret_cast<const uint8_t*>(p + i));
-  return load(t);
-}
-#endif
-
-template <BlockType kType>
-struct FloatElement;
-template <>
-struct FloatElement<BlockType::f32> {
-  using Type = float;
-  static GANTRY_INLINE VF at(const float* p) { return load(p); }
-};
-template <>
-struct FloatElement<BlockType::bf16> {
-  using Type = bf16;
-  static GANTRY_INLINE VF at(const bf16* p) { return load(p); }
-};
-template <>
-struct FloatElement<BlockType::f16> {
-  using Type = uint16_t;
-  static GANTRY_INLINE VF at(const uint16_t* p) { return load_half(p); }
-};
-
-constexpr int kParts = 16 / kLanes;  // vectors of the 16 partial sums
-
-GANTRY_INLINE float add_parts(const VF (&part)[kParts]) {
-  float sums[16];
-  for (int p = 0; p < kParts; ++p) store(sums + p * kLanes, part[p]);
-  for (int half = 8; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
-  }
-  return sums[0];
-}
-
-template <BlockType kType, int kRows, int kCols>
-GANTRY_INLINE void float_tile(const ProductRowsView& x, int64_t row,
-                              const typename FloatElement<kType>::Type* const* w, float* out) {
-  using Element = FloatElement<kType>;
-  VF sum[kRows][kCols][kParts];
-  for (auto& of_row : sum) {
-    for (auto& of_column : of_row) {
-      for (VF& part : of_column) part = zero();
-    }
-  }
-  const int64_t k = x.x.cols, whole = k / 16 * 16;
-  for (int64_t i = 0; i < whole; i += 16) {
-    for (int p = 0; p < kParts; ++p) {
-      VF weight[kCols];
-      for (int c = 0; c < kCols; ++c) weight[c] = Element::at(w[c] + i + p * kLanes);
-      for (int r = 0; r < kRows; ++r) {
-        const VF v = load(x.x.row(row + r) + i + p * kLanes);
-        for (int c = 0; c < kCols; ++c) sum[r][c][p] = fma(v, weight[c], sum[r][c][p]);
-      }
-    }
-  }
-  if (whole < k) {  // the last places beside zeros
-    typename Element::Type tail[kCols][16];
-    std::memset(static_cast<void*>(tail), 0, sizeof tail);
-    float x_tail[kRows][16] = {};
-    const auto left = static_cast<size_t>(k - whole);
-    for (int c = 0; c < kCols; ++c) {
-      std::memcpy(static_cast<void*>(tail[c]), w[c] + whole, left * sizeof tail[0][0]);
-    }
-    for (int r = 0; r < kRows; ++r) {
-      std::memcpy(x_tail[r], x.x.row(row + r) + whole, left * sizeof(float));
-    }
-    for (int p = 0; p < kParts; ++p) {
-      for (int c = 0; c < kCols; ++c) {
-        const VF weight = Element::at(tail[c] + p * kLanes);
-        for (int r = 0; r < kRows; ++r) {
-          sum[r][c][p] = fma(load(x_tail[r] + p * kLanes), weight, sum[r][c][p]);
-        }
-      }
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int c = 0; c < kCols; ++c) out[r * kCols + c] = add_parts(sum[r][c]);
-  }
-}
-
-GANTRY_INLINE void put(const ProductOutput& output, int64_t row, int64_t column, float value) {
-  float* y = output.y.row(row) + column;
-  *y = output.add ? *y + value : value;
-}
-
-template <BlockType kType, int kRows, int kCols>
-GANTRY_INLINE void put_float_tile(const ProductRowsView& x, const ProductOutput& output,
-                                  int64_t row, int64_t column, int64_t live,
-                                  const typename FloatElement<kType>::Type* const* w) {
-  float values[kRows * kCols];
-  float_tile<kType, kRows, kCols>(x, row, w, values);
-  for (int r = 0; r < kRows; ++r) {
-    for (int64_t c = 0; c < live; ++c) put(output, row + r, column + c, values[r * kCols + c]);
-  }
-}
-
-#if defined(__AVX512BF16__)
-constexpr int kFloatRows = 8, kFloatColumns = 3;
-#else
-constexpr int kFloatRows = 4, kFloatColumns = 2;
-#endif
-
-// Columns in steps of kFloatColumns; `w` gives the rows of W.
-template <BlockType kType, typename RowAt>
-void float_columns(const ProductRowsView& x, const ProductOutput& output, int64_t begin,
-                   int64_t end, const RowAt& row_at) {
-  using Type = typename FloatElement<kType>::Type;
-  const int64_t rows = x.x.rows;
-  if (rows == 1) {
-    constexpr int kCols = 4;
-    for (int64_t c = begin; c < end; c += kCols) {
-      const Type* w[kCols];
-      for (int i = 0; i < kCols; ++i) w[i] = row_at(std::min(c + i, end - 1));
-      put_float_tile<kType, 1, kCols>(x, output, 0, c, std::min<int64_t>(kCols, end - c), w);
-    }
-    return;
-  }
-  for (int64_t c = begin; c < end; c += kFloatColumns) {
-    const Type* w[kFloatColumns];
-    for (int i = 0; i < kFloatColumns; ++i) w[i] = row_at(std::min(c + i, end - 1));
-    const int64_t live = std::min<int64_t>(kFloatColumns, end - c);
-    int64_t r = 0;
-    for (; r + kFloatRows <= rows; r += kFloatRows) {
-      put_float_tile<kType, kFloatRows, kFloatColumns>(x, output, r, c, live, w);
-    }
-    for (; r + 2 <= rows; r += 2) {
-      put_float_tile<kType, 2, kFloatColumns>(x, output, r, c, live, w);
-    }
-    if (r < rows) put_float_tile<kType, 1, kFloatColumns>(x, output, r, c, live, w);
-  }
-}
-
-template <BlockType kType>
-void floats_of(const ProductRowsView& x, const ProductOutput& output, int64_t begin, int64_t end) {
-  using Type = typename FloatElement<kType>::Type;
-  float_columns<kType>(x, output, begin, end, [&](int64_t column) {
-    return reinterpret_cast<const Type*>(output.weight->row(column));
-  });
-}
-
-// Block types with exact rows: 16 rows of W decoded at a time.
-void decoded_floats(const ProductRowsView& x, const ProductOutput& output, int64_t begin,
-                    int64_t end) {
-  const BlockMatrix& w = *output.weight;
-  float* decoded = scratch<float>(Slot::kPanel, kColumns * w.in);
-  for (int64_t c = begin; c < end; c += kColumns) {
-    const int64_t last = std::min<int64_t>(end, c + kColumns);
-    for (int64_t i = c; i < last; ++i) {
-      blocks_to_float(w.type, {w.row(i), static_cast<size_t>(w.row_bytes)},
-                      {decoded + (i - c) * w.in, static_cast<size_t>(w.in)});
-    }
-    float_columns<BlockType::f32>(x, output, c, last,
-                                  [&](int64_t column) { return decoded + (column - c) * w.in; });
-  }
-}
-
-void product_floats(const ProductRowsView& x, const ProductOutput& output, int64_t first,
-                    int64_t last) {
-  const int64_t begin = first * kColumns, end = std::min(output.weight->out, last * kColumns);
-  switch (output.weight->type) {
-    case BlockType::f32:
-      return floats_of<BlockType::f32>(x, output, begin, end);
-    case BlockType::f16:
-      return floats_of<BlockType::f16>(x, output, begin, end);
-    case BlockType::bf16:
-      return floats_of<BlockType::bf16>(x, output, begin, end);
-    default:
-      return decoded_floats(x, output, begin, end);
-  }
-}
-
-constexpr BlockProductTable kBlockProductTable = {kPerWord == 4 ? 1 : 2, quantise_rows,
+static_assert(kTileRows <= kMostTileRows);
+constexpr BlockProductTable kBlockProductTable = {kTileRows, kPerWord, quantise_rows,
                                                   product_blocks, product_floats};
 
 }  // namespace
