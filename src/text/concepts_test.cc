@@ -39,6 +39,12 @@ TEST(Concepts, TableOfBoneMetastasis) {
   EXPECT_EQ(table.of_clause("骨転移を疑う所見は認めません"), "骨低");
   EXPECT_EQ(table.of_clause("左腸骨の病変は前回30mm、今回44mm"), "上");
   EXPECT_EQ(table.of_clause("骨転移の既往あり、再燃を疑う所見なし"), "骨既制");
+  EXPECT_EQ(table.of_clause("骨転移に増減なし"), "骨不");
+  EXPECT_EQ(table.of_clause("骨転移は憎悪しています"), "骨増");
+  EXPECT_EQ(table.of_clause("L3の集積は指摘できなくなりました"), "集減");
+  EXPECT_EQ(table.of_clause("骨転移は否定できます"), "骨低");
+  EXPECT_EQ(table.of_clause("骨転移は否定できません"), "骨疑");
+  EXPECT_EQ(table.of_clause("前回の検査では指摘できなかった溶骨性病変"), "新溶");
 }
 
 TEST(Concepts, SayWhereATableIsWrong) {

@@ -172,8 +172,9 @@ void tune_group(AnswererWork& work, AdapterGroup& group, std::vector<std::string
       if (work.plan.round_of[restart] != static_cast<int>(r)) continue;
       group.restarts.push_back(tuner.run(static_cast<int>(restart)));
       group.round_of.push_back(static_cast<int>(r));
-      tuner.write_adapter(static_cast<int>(restart),
-                          work.folder / "adapters" / (group.name + "-" + std::to_string(restart)));
+      const auto place = work.folder / "adapters" / (group.name + "-" + std::to_string(restart));
+      std::filesystem::remove_all(place);  // there where a run was cut off behind this restart
+      tuner.write_adapter(static_cast<int>(restart), place);
       tell_restart(work, group, round);
     }
   }

@@ -186,8 +186,9 @@ void tune_encoder(const std::filesystem::path& base_path, const TrainingPlan& pl
       if (plan.round_of[restart] != static_cast<int>(r)) continue;
       group.restarts.push_back(as_pair_result(tuner.run(static_cast<int>(restart))));
       group.round_of.push_back(static_cast<int>(r));
-      tuner.write_model({static_cast<int>(restart)},
-                        work_folder / "adapters" / (group.name + "-" + std::to_string(restart)),
+      const auto place = work_folder / "adapters" / (group.name + "-" + std::to_string(restart));
+      std::filesystem::remove_all(place);  // there where a run was cut off behind this restart
+      tuner.write_model({static_cast<int>(restart)}, place,
                         {.labels = answers, .prefix = base.about().prefix});
     }
   }
