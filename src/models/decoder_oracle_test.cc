@@ -413,7 +413,40 @@ std::filesystem::path shelf(const std::string& name) {
          name;
 }
 
-TEST(SmolLm2, LogitsAndGradients) {
+// Ten steps of AdamW, each on the text after the one before, from the adapters that `m` has.
+void compare_ten_steps(Model& m, std::vector<int32_t> tokens, const Safetensors& expected) {
+  const std::vector<float> start = m.adapter;
+  const auto losses = expected.read_f32("losses"), norms = expected.read_f32("gradient_norms");
+  const auto n = static_cast<int64_t>(m.adapter.size());
+  std::vector<float> first(m.adapter.size()), second(m.adapter.size());
+  for (int s = 0; s < kSteps; ++s) {
+    SegmentedStep step;
+    const int prompt = step.add(std::span(tokens).first(30), -1);
+    step.label_from(step.add(std::span(tokens).subspan(30), prompt), 0);
+    step.finish();
+    const double loss = m.decoder->loss_and_gradients(step, 1.0, m.gradients.data(), false);
+    EXPECT_NEAR(loss, losses[static_cast<size_t>(s)], 2e-4 * loss) << s;
+    const double norm = std::sqrt(sum_of_squares(m.gradients.data(), n));
+    EXPECT_NEAR(norm, norms[static_cast<size_t>(s)], 2e-3 * norm) << s;
+    adamw_step({.beta1 = 0.9, .beta2 = 0.98, .eps = 1e-8, .step = s + 1}, 1e-3f, 0.01f, n,
+               m.adapter.data(), m.gradients.data(), first.data(), second.data());
+    m.decoder->adapter_changed();
+    for (int32_t& token : tokens) token = (token + 101) % 49152;
+  }
+  for (const AdapterModule& module : m.decoder->adapters().modules()) {
+    for (const bool b : {false, true}) {
+      const std::string name = module.name + (b ? ".lora_B" : ".lora_A");
+      if (!expected.find("after_10." + name)) continue;
+      const auto offset = static_cast<size_t>(b ? module.b : module.a);
+      const auto want = expected.read_f32("after_10." + name);
+      const std::span<const float> got = std::span(m.adapter).subspan(offset, want.size());
+      EXPECT_LE(relative(got, want), 1e-3) << name;
+      EXPECT_GE(relative(std::span(start).subspan(offset, want.size()), want), 0.05) << name;
+    }
+  }
+}
+
+TEST(SmolLm2, LogitsGradientsAndTenSteps) {
   const auto path = shelf("smollm2-135m-instruct");
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "smollm2-135m-instruct is not on the shelf";
   const DecoderFolder base = DecoderFolder::open(path);
@@ -457,6 +490,7 @@ TEST(SmolLm2, LogitsAndGradients) {
       EXPECT_LE(relative(got.first(256), expected.read_f32("gradient." + name)), 1e-3) << name;
     }
   }
+  compare_ten_steps(m, tokens, expected);
 }
 
 }  // namespace

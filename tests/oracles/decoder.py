@@ -8,7 +8,8 @@ Gantry's. Each is a folder: config.json, model.safetensors (or shards), expected
 label rows, loss, the adapter at the start, its gradients at the first step and its values after 1 and 10 steps) and
 case.json (the settings). Tokens behind `prompts[i]` of text i are the answer.
 
---base writes base.safetensors: logits and LoRA gradients in float32 for adapters that are a formula (see formula()).
+--base writes base.safetensors: logits, LoRA gradients and ten AdamW steps in float32 for adapters that begin as a
+formula (see formula()).
 """
 import argparse
 import json
@@ -161,10 +162,24 @@ def base_model(folder, path):
     rows, total = label_logits(model, tokens, 30)
     total.backward()
     expected = {"tokens": tokens.float(), "loss": total.detach()[None], "logits": rows.detach()[:, ::64].contiguous()}
+    shown = [n for n in adapters(model) if n.split(".")[2] in ("0", "17", "29")]
     for n, p in adapters(model).items():
         expected["norm." + n] = p.grad.norm()[None]
-        if n.split(".")[2] in ("0", "17", "29"):
+        if n in shown:
             expected["gradient." + n] = p.grad.reshape(-1)[:256].contiguous()
+    # Ten steps of AdamW, each on the text after the one before.
+    optimizer = torch.optim.AdamW(adapters(model).values(), lr=1e-3, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.01)
+    losses, norms = [], []
+    for step in range(10):
+        optimizer.zero_grad()
+        _, total = label_logits(model, (tokens + 101 * step) % 49152, 30)
+        total.backward()
+        losses.append(total.detach())
+        norms.append(torch.stack([p.grad.norm() for p in adapters(model).values()]).norm())
+        optimizer.step()
+    expected["losses"], expected["gradient_norms"] = torch.stack(losses), torch.stack(norms)
+    for n in shown:
+        expected["after_10." + n] = adapters(model)[n].detach().reshape(-1)[:256].contiguous()
     save_file({n: t.to(torch.float32) for n, t in expected.items()}, folder / "base.safetensors")
 
 
