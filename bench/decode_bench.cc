@@ -3,7 +3,7 @@
 //   decode_bench speed MODEL [prompt=512] [decode=64] [context=0] [repeat=3]
 //   decode_bench closed MODEL prompts.txt answer answer ... [cases=500]
 //   decode_bench codes MODEL codes.txt [tokens=256]
-// All: [activations=int16|int8|exact] [precision=stored] [threads=N] [clock=cpu]
+// All: [activations=int8|int16|exact] [precision=stored] [threads=N] [clock=cpu]
 //
 // speed: tokens a second of a prompt read in one go and of one sequence going on token by token
 // (behind `context` tokens). closed: cases of a closed set a second; prompts.txt has one prompt a
@@ -66,7 +66,7 @@ struct Arguments {
 LanguageModel open(const Arguments& arguments) {
   LanguageModelOptions options;
   options.precision = weight_precision_from(arguments.text("precision", "stored"));
-  options.activations = activation_precision_from(arguments.text("activations", "int16"));
+  options.activations = activation_precision_from(arguments.text("activations", "int8"));
   const double start = now();
   LanguageModel model = LanguageModel::open(arguments.words.at(1), options);
   std::printf("%s: %s, %s rows, %d threads, opened in %.2f s\n", model.info().name.c_str(),

@@ -27,7 +27,7 @@ void add_language_options(CLI::App& verb, LanguageOptions& o) {
   verb.add_option("--precision", o.precision, "Of the weights: stored, int8, bf16 or fp32")
       ->capture_default_str();
   verb.add_option("--activations", o.activations,
-                  "Multiplied with them: int16, int8 (faster, coarser) or exact (the reference)")
+                  "Multiplied with them: int8, int16 (finer, slower) or exact (the reference)")
       ->capture_default_str();
   verb.add_option("--cache-tokens", o.cache_tokens, "Bound of the cache of keys and values");
   verb.add_option("--max-tokens", o.settings.max_tokens, "Longest answer")->capture_default_str();

@@ -11,7 +11,7 @@ namespace gantry::cli {
 
 struct LanguageOptions {
   std::string model, adapter, chat_template, system;
-  std::string precision = "stored", activations = "int16";
+  std::string precision = "stored", activations = "int8";
   int64_t cache_tokens = 0;
   GenerationSettings settings;
 };

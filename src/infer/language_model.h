@@ -42,8 +42,8 @@ enum class WeightPrecision { kStored, kInt8, kBf16, kFp32 };
 WeightPrecision weight_precision_from(const std::string& name);  // Error E0761
 const char* name_of(WeightPrecision precision);
 
-// What is multiplied with matrices that are held in 4 to 8 bits. kInt16 and kInt8 round each 32
-// values of a row to 16 or 8 bits with a step of their own (8 bits is what llama.cpp does); kExact
+// What is multiplied with matrices that are held in 4 to 8 bits. kInt8 and kInt16 round each 32
+// values of a row to 8 bits (what llama.cpp does) or 16, with a step of their own; kExact
 // multiplies float32 values with the decoded weights, which is the reference. docs/numerics.md has
 // the differences. Float matrices always meet float32 rows.
 enum class ActivationPrecision { kInt16, kInt8, kExact };
@@ -53,7 +53,7 @@ const char* name_of(ActivationPrecision precision);                      // "int
 struct LanguageModelOptions {
   std::filesystem::path adapter;  // a PEFT folder; empty: none
   WeightPrecision precision = WeightPrecision::kStored;
-  ActivationPrecision activations = ActivationPrecision::kInt16;
+  ActivationPrecision activations = ActivationPrecision::kInt8;
   // Tokens of all sequences together that are kept at once; 0: as many as the work needs.
   int64_t cache_tokens = 0;
   int64_t memory_limit = 0;  // bytes; 0: what the system says is available

@@ -74,5 +74,33 @@ TEST_F(SmolLm2, DecodedWeightsGiveTheReferenceAnswers) {
   check(model, 2e-3, true);
 }
 
+// The file's own 4-bit matrices beside rows of 8 (the default) and 16 bits, against rows of floats.
+TEST_F(SmolLm2, RowsOf8BitsAreTheDefaultAndAnswerAlike) {
+  const auto opened = [&](ActivationPrecision rows) {
+    return LanguageModel::open(folder_, {.activations = rows});
+  };
+  LanguageModel exact = opened(ActivationPrecision::kExact),
+                wide = opened(ActivationPrecision::kInt16),
+                narrow = opened(ActivationPrecision::kInt8), plain = LanguageModel::open(folder_);
+  for (const char* list : {"modalities", "codes"}) {
+    const AnswerTrie trie = AnswerTrie::compile(exact.tokenizer(), expected_["end"].get<int32_t>(),
+                                                expected_[list].get<std::vector<std::string>>());
+    const auto scores_of = [&](LanguageModel& model) {
+      return score_closed_set(model, prompts_, trie);
+    };
+    const auto want = scores_of(exact), near = scores_of(wide), rough = scores_of(narrow),
+               got = scores_of(plain);
+    for (size_t i = 0; i < prompts_.size(); ++i) {
+      EXPECT_EQ(got[i].log_probability, rough[i].log_probability);
+      EXPECT_EQ(rough[i].best(), want[i].best());
+      for (size_t a = 0; a < trie.size(); ++a) {
+        EXPECT_NEAR(near[i].probability[a], want[i].probability[a], 1e-3);
+        EXPECT_NEAR(rough[i].probability[a], want[i].probability[a], 0.2);
+        EXPECT_NE(rough[i].log_probability[a], want[i].log_probability[a]);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gantry

@@ -246,6 +246,7 @@ struct Settings {
     double error_rate = 0.02;             // among answers given; above it the model abstains
     std::string abstention = "observed";  // | "upper-bound": how the rate is held on the tuning set
     std::string precision = "auto";       // | "fp32" | "bf16" | "int8"
+    std::string activations = "int8";     // | "int16" | "exact": beside matrices of 4 to 8 bits
   } predict;
 
   struct Machine {

@@ -224,6 +224,7 @@ const SettingRow kRows[] = {
     {"predict.error_rate", AT(predict.error_rate), "", 0, 1, true, "Highest error rate wanted among answers that are given; less sure reports are marked `abstain`."},
     {"predict.abstention", AT(predict.abstention), "observed|upper-bound", kAny, kAny, false, "What is held to that rate on the tuning set: the observed error rate, or its upper confidence bound."},
     {"predict.precision", AT(predict.precision), "auto|fp32|bf16|int8", kAny, kAny, false, "Precision of answering."},
+    {"predict.activations", AT(predict.activations), "int8|int16|exact", kAny, kAny, false, "Causal language models whose matrices have 4 to 8 bits: what is multiplied with them. `int8` rounds each 32 values of a row to 8 bits, as llama.cpp does; `int16` is as good as `exact` and a third slower; `exact` is the reference."},
 
     {"machine.threads", AT(machine.threads), "", 0, 4096, false, "Threads; 0: one a physical core."},
 };

@@ -89,7 +89,10 @@ struct LanguageVoice::Asked {
 LanguageVoice::LanguageVoice(const std::filesystem::path& base,
                              const std::filesystem::path& adapter, const Settings& settings)
     : settings_(settings),
-      model_(LanguageModel::open(base, {.adapter = adapter, .precision = precision_of(settings)})),
+      model_(LanguageModel::open(
+          base, {.adapter = adapter,
+                 .precision = precision_of(settings),
+                 .activations = activation_precision_from(settings.predict.activations)})),
       chats_(known_chat_templates()),
       chat_(chat_template_for(chats_, settings, model_.info().chat_template, model_.info().name)),
       maker_(std::make_unique<PromptMaker>(
