@@ -19,6 +19,11 @@ window.addEventListener('load', () => setTimeout(() => {
   document.querySelector('[data-speak=ja]').click();
   const hidden = e => getComputedStyle(e).display === 'none';
   out.japanese = hidden(document.querySelector('h2 .en')) && !hidden(document.querySelector('h2 .ja'));
+  // Four English words in a row in what the program says itself; tables may hold a hospital's own words.
+  const shown = e => e.offsetParent !== null || e.ownerSVGElement;
+  const english = /(?:\b[A-Za-z]{2,}[ ,.;]+){3}[A-Za-z]{2,}/;
+  out.englishLeft = [...document.querySelectorAll('h1, h2, caption, figcaption, summary, thead th, li, button, option, nav a, svg text')]
+    .filter(e => shown(e) && english.test(e.innerText || e.textContent)).map(e => (e.innerText || e.textContent).slice(0, 60));
   document.querySelector('[data-speak=en]').click();
   out.english = !hidden(document.querySelector('h2 .en')) && hidden(document.querySelector('h2 .ja'));
   if ($('failure-data')) {
@@ -57,6 +62,7 @@ import json, os, sys
 found = json.loads(os.environ["FOUND"])
 wrong = [k for k in ("japanese", "english", "filter", "words", "none", "sorted", "category", "pages", "printed", "back") if found.get(k) is False]
 if found["resources"]: wrong.append("asked for %d resources" % found["resources"])
+if found["englishLeft"]: wrong.append("English on the Japanese page: %s" % found["englishLeft"][:5])
 if found["wide"]: wrong.append("wider than the window")
 if float(os.environ["LIMIT"]) and found["ready"] > 1000 * float(os.environ["LIMIT"]): wrong.append("ready after %d ms" % found["ready"])
 sys.exit("failed: " + ", ".join(wrong) if wrong else 0)

@@ -104,6 +104,13 @@ TEST(Strings, DataLines) {
   EXPECT_EQ(lines[1].text, " c #");
 }
 
+TEST(Strings, NumbersThatRoundToZeroHaveNoSign) {
+  EXPECT_EQ(format_double(-0.0001, 3), "0.000");
+  EXPECT_EQ(format_double(-0.0, 0), "0");
+  EXPECT_EQ(format_double(-0.0005001, 3), "-0.001");
+  EXPECT_EQ(format_double(-10, 1), "-10.0");
+}
+
 TEST(Strings, WithCommas) {
   EXPECT_EQ(with_commas(1234567), "1,234,567");
   EXPECT_EQ(with_commas(-999), "-999");

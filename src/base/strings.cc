@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 namespace gantry {
 
@@ -43,7 +44,9 @@ std::string with_commas(int64_t n) {
 std::string format_double(double value, int decimals) {
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
-  return buffer;
+  const bool only_a_sign =
+      buffer[0] == '-' && std::strspn(buffer + 1, "0.") == std::strlen(buffer + 1);
+  return only_a_sign ? buffer + 1 : buffer;  // "-0.000" is 0
 }
 
 std::string format_bytes(double bytes) {

@@ -136,25 +136,28 @@ void add_ratings_import(CLI::App& ratings, Face& face) {
 
 void add_ratings_sheet(CLI::App& ratings, Face& face) {
   struct Options {
-    std::string answers, out = ".";
+    std::string answers, run, out = ".";
     uint64_t seed = 1;
   };
   auto* verb = ratings.add_subcommand(
       "sheet",
       "Write a blinded, shuffled sheet of answers for raters (CSV, and a page to fill in)");
   auto o = std::make_shared<Options>();
-  verb->add_option("answers", o->answers, "CSV, TSV or JSONL: case, arm, answer, question")
-      ->required();
+  auto* file = verb->add_option("answers", o->answers,
+                                "CSV, TSV or JSONL: case, arm, answer, question (default: the "
+                                "texts of the latest test, against the reference)");
+  verb->add_option("--run", o->run, "The test of this run (default: the latest)")->excludes(file);
   verb->add_option("--out", o->out, "Folder of the sheet (default: here)");
   verb->add_option("--seed", o->seed, "Of order and codes");
-  verb->footer("Example: gantry ratings sheet --study s answers.csv --out sheets");
+  verb->footer("Example: gantry ratings sheet --study s --out sheets");
   verb->callback([&face, o] {
     const Study study = open_study(face);
-    const RatingSheet sheet = write_rating_sheet(study, o->answers, o->out, o->seed);
+    const RatingSheet sheet =
+        write_rating_sheet(study, {.file = o->answers, .run = o->run}, o->out, o->seed);
     face.say(with_commas(sheet.answers) + " answers of " + with_commas(sheet.cases) + " cases in " +
              with_commas(sheet.arms) + " arms: " + sheet.csv.string() + ", " + sheet.html.string() +
-             "\nthe key stays in the study: " + sheet.key.string() + "\n" +
-             rejected_words(sheet.rejected));
+             " (patients' text: mind where it goes)\nthe key stays in the study: " +
+             sheet.key.string() + "\n" + rejected_words(sheet.rejected));
     face.result({{"csv", sheet.csv.string()},
                  {"html", sheet.html.string()},
                  {"key", sheet.key.string()},

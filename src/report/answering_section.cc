@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/proportion.h"
 
@@ -42,12 +43,14 @@ ReportTable repeats_table(const TestReport& r) {
   for (const auto& one : r.repeated) {
     const auto [low, high] = std::minmax_element(one.scores.begin(), one.scores.end());
     const bool any = !one.scores.empty();
-    t.rows.push_back(
-        {question_words(one.question), one.how, Cell::count(one.times),
-         Cell::figure(wilson(one.differing, one.cases)), Cell::value(one.largest_change, 6),
-         one.score, Cell::value(one.as_tested, 3),
-         any ? Cell(format_double(*low, 3) + " to " + format_double(*high, 3)) : Cell(),
-         Cell::value(deviation(one.scores), 4)});
+    t.rows.push_back({question_words(one.question), in_both(one.how), Cell::count(one.times),
+                      Cell::figure(wilson(one.differing, one.cases)),
+                      Cell::value(one.largest_change, 6), in_both(one.score),
+                      Cell::value(one.as_tested, 3),
+                      any ? Cell(Words{format_double(*low, 3) + " to " + format_double(*high, 3),
+                                       format_double(*low, 3) + "〜" + format_double(*high, 3)})
+                          : Cell(),
+                      Cell::value(deviation(one.scores), 4)});
   }
   return t;
 }
@@ -69,14 +72,15 @@ ReportSection answering_section(const TestReport& r) {
                "been made in the light of earlier ones. Earlier looks: " +
                earlier + ".",
            "このテストセットを開くのは" + std::to_string(r.looks) +
-               "回目です。過去の結果を見た選択により良く見えることがあります。過去: " + earlier},
+               "回目です。過去の結果を見た選択により良く見えることがあります。過去: " + earlier +
+               "。"},
           ReportParagraph::Tone::kWarning);
   }
   if (!r.repeated.empty()) s.tables.push_back(repeats_table(r));
   if (r.answering.empty()) return s;
   ReportTable& t = s.table("answering", {"Input, prompt and decoding", "入力・プロンプト・復号"},
                            {{"what", "項目"}, {"value", "値"}});
-  for (const auto& [key, value] : r.answering) t.rows.push_back({key, value});
+  for (const auto& [key, value] : r.answering) t.rows.push_back({in_both(key), in_both(value)});
   return s;
 }
 

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 
 namespace gantry {
@@ -12,14 +13,14 @@ Chart reliability_chart(const Evaluation& e) {
           .caption = {"Calibration: how often an answer of a given probability is right, ten bins, "
                       "Wilson intervals; steps: share of the reports in each bin",
                       "較正: ある確率で出した解答が正しかった割合（10区間, Wilson区間）。階段: 各区"
-                      "間の報告の割合"},
+                      "間のレポートの割合"},
           .x_label = {"probability of the answer given", "解答の確率"},
           .y_label = {"share right", "正答の割合"},
           .fixed_x = true,
           .fixed_y = true,
           .y_high = 1.02};
   ChartSeries observed{.name = {"observed", "観測"}},
-      histogram{.name = {"share of reports", "報告の割合"}};
+      histogram{.name = {"share of reports", "レポートの割合"}};
   for (const auto& bin : e.reliability) {
     const double share =
         e.n > 0 ? static_cast<double>(bin.n) / static_cast<double>(e.n) : std::nan("");
@@ -47,8 +48,8 @@ Chart risk_coverage_chart(const Evaluation& e, const AbstentionThreshold& thresh
   Chart c{.name = "risk_coverage",
           .kind = ChartKind::kLines,
           .caption = {"Error rate against the share of reports answered, the surest first",
-                      "解答した報告の割合と誤り率（確信の高い順）"},
-          .x_label = {"share of reports answered", "解答した報告の割合"},
+                      "解答したレポートの割合と誤り率（確信の高い順）"},
+          .x_label = {"share of reports answered", "解答したレポートの割合"},
           .y_label = {"error rate", "誤り率"},
           .fixed_x = true};
   if (e.risk_coverage.size() < 2) return c;
@@ -83,9 +84,24 @@ void say_threshold(const TestReport& r, ReportSection& s) {
                "); else the report goes to a person. The tables under \"Results\" count "
                "abstentions both ways.",
            "確率が" + at + "以上のとき解答し、それ以外は人に回します。閾値は、出した解答の誤りが" +
-               rate + " %以下になるよう調整用症例で決めました。"});
+               rate + " %以下になるよう調整用症例で決めました（" + in_japanese(r.abstention.rule) +
+               "）。「結果」の表では保留を二通りに数えています。"});
   }
-  if (!r.abstention_note.empty()) s.say(r.abstention_note, ReportParagraph::Tone::kWarning);
+  if (!r.abstention_note.empty())
+    s.say(in_both(r.abstention_note), ReportParagraph::Tone::kWarning);
+}
+
+// The interval of a figure that is never below 0 and that every resample's own noise adds to.
+void say_calibration_bias(const Estimate& error, ReportSection& s) {
+  if (!error.defined || !error.has_interval || error.lower <= error.value) return;
+  s.say({"The interval of the calibration error lies above the figure: chance in the bins adds to "
+         "the error of every sample, and once more to that of every resample. In small sets take "
+         "it as a bound from above, and look at the slope and intercept.",
+         "較正誤差の信頼区間は値そのものより上にあります。各区間の偶然のばらつきが標本の誤差に加わ"
+         "り、再標"
+         "本ではもう一度加わるためです。小さなセットでは上からの目安とし、傾きと切片も見てください"
+         "。"},
+        ReportParagraph::Tone::kSoft);
 }
 
 }  // namespace
@@ -95,6 +111,7 @@ ReportSection calibration_section(const TestReport& r) {
                   .title = {"When the model is not sure", "モデルが確信を持てないとき"}};
   const auto& e = model_of(r)->evaluation;
   say_threshold(r, s);
+  say_calibration_bias(e.calibration_error, s);
   s.charts = {reliability_chart(e), risk_coverage_chart(e, r.abstention)};
   ReportTable& a = s.table("answered", {"On the test set", "テストセットで"},
                            {{"figure", "指標"}, {"value", "値"}});

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/strings.h"
 #include "report/facts.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "study/data_folder.h"
 
@@ -16,7 +17,12 @@ namespace {
 
 constexpr const char* kChecklists[] = {"tripod-llm", "claim-2024", "mi-clear-llm", "stard-ai"};
 
-ReportSection checklist(const std::string& name, const std::map<std::string, std::string>& facts) {
+// A text of the file with its Japanese beside it ("asks", "asks_ja").
+Words words_of(const toml::table& table, const std::string& key) {
+  return {table[key].value_or(std::string()), table[key + "_ja"].value_or(std::string())};
+}
+
+ReportSection checklist(const std::string& name, const std::map<std::string, Words>& facts) {
   const auto file = data_file("tasks/checklists/" + name + ".toml");
   toml::table data;
   try {
@@ -42,13 +48,13 @@ ReportSection checklist(const std::string& name, const std::map<std::string, std
       const auto& item = *node.as_table();
       ++all;
       std::vector<std::string> missing;
-      const std::string template_text = item["answer"].value_or(std::string());
-      std::string text = fill_facts(template_text, facts, missing);
-      const bool for_authors = text.find("for the authors") != std::string::npos;
+      const Words answer = words_of(item, "answer");
+      Words text = fill_facts(answer, facts, missing);
+      const bool for_authors = text.en.find("for the authors") != std::string::npos;
       Words state{"filled", "記入済"};
-      if (template_text.empty() || text.empty() || (!missing.empty() && text.size() < 24)) {
+      if (answer.empty() || text.empty() || (!missing.empty() && text.en.size() < 24)) {
         state = {"GAP: for the authors", "未記入: 著者が記入"};
-        text.clear();
+        text = {};
       } else if (!missing.empty() || for_authors) {
         state = {"in part", "一部"};
         ++partly;
@@ -56,12 +62,15 @@ ReportSection checklist(const std::string& name, const std::map<std::string, std
         ++filled;
       }
       if (!missing.empty()) {
-        text += (text.empty() ? "" : " ") + std::string("(not in this run:");
-        for (const auto& m : missing) text += " " + m;
-        text += ")";
+        std::string names, names_ja;
+        for (const auto& m : missing) {
+          names += " " + m;
+          names_ja += (names_ja.empty() ? "" : "、") + in_japanese(m);
+        }
+        text = {text.en + (text.empty() ? "" : " ") + "(not in this run:" + names + ")",
+                text.ja + "（この実行にないもの: " + names_ja + "）"};
       }
-      t.rows.push_back(
-          {item["id"].value_or(std::string()), item["asks"].value_or(std::string()), text, state});
+      t.rows.push_back({item["id"].value_or(std::string()), words_of(item, "asks"), text, state});
     }
   const std::string counts = std::to_string(filled) + " / " + std::to_string(all);
   t.caption = {title + ": " + std::to_string(filled) + " of " + std::to_string(all) +
@@ -70,7 +79,7 @@ ReportSection checklist(const std::string& name, const std::map<std::string, std
                title + ": " + std::to_string(all) + "項目中" + std::to_string(filled) +
                    "項目を記入、" + std::to_string(partly) + "項目は一部、残りは著者が記入"};
   s.tables.push_back(std::move(t));
-  s.say(data["source"].value_or(std::string()), ReportParagraph::Tone::kSoft);
+  s.say(words_of(data, "source"), ReportParagraph::Tone::kSoft);
   return s;
 }
 
@@ -112,26 +121,33 @@ ReportSection model_card_section(const TestReport& r) {
       {Words{"not for", "用途外"},
        Words{"deciding without a clinician; reports of a kind, language or hospital it "
              "was not tested on; it is not a medical device",
-             "臨床医なしの判断、テストしていない種類・言語・施設の報告。医療機器ではありません"}});
+             "臨床医なしの判断、テストしていない種類・言語・施設のレポート。医療機器ではありませ"
+             "ん"}});
   return s;
 }
 
 ReportSection methods_section(const TestReport& r) {
   ReportSection s{.name = "methods", .title = {"How the figures were made", "数値の求め方"}};
-  std::string text = "Intervals are 95 %. ";
-  if (const auto* m = model_of(r))
-    text += "Accuracy, sensitivity, specificity, PPV, NPV: " + m->evaluation.accuracy.method +
-            ". F1, kappa and other sums: " + m->evaluation.macro_f1.method + ". AUC: DeLong. ";
+  Words text{"Intervals are 95 %. ", "区間は95 %信頼区間です。"};
+  if (const auto* m = model_of(r)) {
+    const std::string shares = m->evaluation.accuracy.method, sums = m->evaluation.macro_f1.method;
+    text.en += "Accuracy, sensitivity, specificity, PPV, NPV: " + shares +
+               ". F1, kappa and other sums: " + sums + ". AUC: DeLong. ";
+    text.ja += "正診率・感度・特異度・陽性的中率・陰性的中率は" + shares + "、F1・κなどは" +
+               in_japanese(sums) + "、AUCはDeLong。";
+  }
   s.say(
-      {text +
+      {text.en +
            "A figure whose denominator is empty is \"not defined\". Internal testing: no report of "
            "the test set was used for training or tuning. Every unrounded figure is in "
            "metrics.json; formulas and sources are in the program's docs/statistics.md.",
-       "区間は95 %。分母が空の値は「定義されない」とします。内部テスト: テストセットの報告は学習・"
-       "調整に使っていません。丸めない値はmetrics.jsonにあります。"});
+       text.ja + "分母が空の値は「定義されない」とします。内部テスト: "
+                 "テストセットのレポートは学習・調整に"
+                 "使っていません。丸めない値はmetrics.jsonに、計算式と出典はプログラムの"
+                 "docs/statistics.mdにあります。"});
   ReportTable& t =
       s.table("identity", {"Run identity", "実行の同定"}, {{"what", "項目"}, {"value", "値"}});
-  for (const auto& [key, value] : r.identity) t.rows.push_back({key, value});
+  for (const auto& [key, value] : r.identity) t.rows.push_back({in_both(key), value});
   if (!r.source.empty())
     s.say({"The defaults of this task follow: " + r.source, "この課題の既定値の出典: " + r.source},
           ReportParagraph::Tone::kSoft);

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "report/flow_diagram.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/wilcoxon.h"
 
@@ -55,15 +56,17 @@ ReportTable restarts(const TestReport& r) {
                 {{"restart", "再学習"},
                  {"tuned on", "調整に用いた症例"},
                  {"best epoch", "最良エポック"},
-                 {"accuracy", "正解率"},
+                 {"accuracy", "正診率"},
                  {"macro F1", "マクロF1"},
                  {"serves", "採用"}},
                 {}};
   double low = 1, high = 0;
   for (const auto& c : r.restarts) {
-    t.rows.push_back({std::to_string(c.restart) + " (seed " + std::to_string(c.seed) + ")",
-                      c.tuned_on,
-                      std::to_string(c.best_epoch) + " of " + std::to_string(c.macro_f1.size()),
+    const std::string number = std::to_string(c.restart), best = std::to_string(c.best_epoch),
+                      epochs = std::to_string(c.macro_f1.size());
+    t.rows.push_back({Words{number + " (seed " + std::to_string(c.seed) + ")",
+                            number + "（乱数の種 " + std::to_string(c.seed) + "）"},
+                      in_both(c.tuned_on), Words{best + " of " + epochs, best + "/" + epochs},
                       Cell::value(c.best_accuracy, 3), Cell::value(c.best_macro_f1, 3),
                       c.chosen ? Words{"yes", "はい"} : Words{"no", "いいえ"}});
     low = std::min(low, c.best_macro_f1);
@@ -79,39 +82,48 @@ ReportTable restarts(const TestReport& r) {
 }  // namespace
 
 ReportSection data_section(const TestReport& r) {
-  ReportSection s{.name = "data", .title = {"Where the reports come from", "報告の由来"}};
-  if (!r.split_method.empty()) s.say({"Split by " + r.split_method + ". " + r.split_proof});
+  ReportSection s{.name = "data", .title = {"Where the reports come from", "レポートの由来"}};
+  if (!r.split_method.empty())
+    s.say(
+        {"Split by " + r.split_method + ". " + r.split_proof + ".",
+         "分割の単位: " + in_japanese(r.split_method) + "。" + in_japanese(r.split_proof) + "。"});
   if (r.windowed_cases > 0)
     s.say({with_commas(r.windowed_cases) +
                " test reports are longer than the model and were read in windows; nothing was cut "
                "off.",
            with_commas(r.windowed_cases) +
                "件はモデルの上限より長く、窓に分けて読みました。切り捨てはありません。"});
-  for (const auto& note : r.notes) s.say(note, Tone::kItem);
+  for (const auto& note : r.notes) s.say(in_both(note), Tone::kItem);
+  FlowDiagram flow = flow_diagram(r);
   s.charts.push_back({.name = "flow",
                       .kind = ChartKind::kSvg,
                       .caption = {"Flow of reports and patients into the three sets",
-                                  "報告と患者の三つのセットへの流れ"},
+                                  "レポートと患者の三つのセットへの流れ"},
                       .wide = true,
-                      .svg = flow_diagram_svg(r)});
+                      .svg = std::move(flow.svg),
+                      .words = std::move(flow.words)});
   ReportTable& f = s.table("flow", {"Cohort, step by step", "コホートの各段階"},
                            {{"step", "段階"},
-                            {"kept reports", "残った報告"},
+                            {"kept reports", "残ったレポート"},
                             {"kept patients", "残った患者"},
-                            {"left out", "除外した報告"},
+                            {"left out", "除外したレポート"},
                             {"patients left out", "除外した患者"}});
   for (const auto& step : r.flow)
-    f.rows.push_back({step.text, Cell::count(step.kept_reports), Cell::count(step.kept_patients),
-                      Cell::count(step.dropped_reports), Cell::count(step.dropped_patients)});
+    f.rows.push_back({in_both(step.text), Cell::count(step.kept_reports),
+                      Cell::count(step.kept_patients), Cell::count(step.dropped_reports),
+                      Cell::count(step.dropped_patients)});
   ReportTable& t = s.table("sets", {"The three sets", "三つのセット"},
-                           {{"set", "セット"}, {"reports", "報告"}, {"patients", "患者"}});
-  for (const auto& label : r.labels) t.head.push_back({"group " + label, "群 " + label});
+                           {{"set", "セット"}, {"reports", "レポート"}, {"patients", "患者"}});
+  for (const auto& label : r.labels)
+    t.head.push_back({"group " + label, "群 " + in_japanese(label)});
   for (const auto& set : r.sets) {
-    std::vector<Cell> row = {set.name, Cell::count(set.reports), Cell::count(set.patients)};
+    std::vector<Cell> row = {in_both(set.name), Cell::count(set.reports),
+                             Cell::count(set.patients)};
     for (size_t g = 0; g < r.labels.size(); ++g) {
       Cell cell = Cell::count(g < set.per_group.size() ? set.per_group[g] : 0);
       if (g < set.per_group_before.size() && set.per_group_before[g] > set.per_group[g])
-        cell.text.en += " of " + with_commas(set.per_group_before[g]);
+        cell.text = {cell.text.en + " of " + with_commas(set.per_group_before[g]),
+                     cell.text.en + "（" + with_commas(set.per_group_before[g]) + "から抽出）"};
       row.push_back(std::move(cell));
     }
     t.rows.push_back(std::move(row));
@@ -122,20 +134,25 @@ ReportSection data_section(const TestReport& r) {
 ReportSection training_section(const TestReport& r) {
   ReportSection s{.name = "training", .title = {"Training", "学習"}};
   if (r.useful_tokens_per_second > 0)
-    s.say(Words(with_commas(static_cast<int64_t>(r.useful_tokens_per_second)) +
-                " useful tokens a second, " + format_double(r.percent_of_ceiling, 0) +
-                " % of this machine's ceiling for matrix products, peak memory " +
-                format_bytes(static_cast<double>(r.peak_memory_bytes)) + ", " +
-                format_double(r.training_seconds, 0) + " s of training steps."));
+    s.say({with_commas(static_cast<int64_t>(r.useful_tokens_per_second)) +
+               " useful tokens a second, " + format_double(r.percent_of_ceiling, 0) +
+               " % of this machine's ceiling for matrix products, peak memory " +
+               format_bytes(static_cast<double>(r.peak_memory_bytes)) + ", " +
+               format_double(r.training_seconds, 0) + " s of training steps.",
+           "毎秒" + with_commas(static_cast<int64_t>(r.useful_tokens_per_second)) +
+               "有効トークン（この計算機の行列積の上限の" + format_double(r.percent_of_ceiling, 0) +
+               " %）、最大メモリ" + format_bytes(static_cast<double>(r.peak_memory_bytes)) +
+               "、学習の所要時間" + format_double(r.training_seconds, 0) + "秒。"});
   s.charts = {training_chart(r, true), training_chart(r, false)};
   s.tables.push_back(restarts(r));
   if (r.recipe.empty()) return s;
   ReportTable& t = s.table("recipe",
                            {"What each step of the recipe brought, on " + r.recipe_cases,
-                            "手順ごとの効果（" + r.recipe_cases + "）"},
-                           {{"step", "段階"}, {"accuracy", "正解率"}, {"macro F1", "マクロF1"}});
+                            "手順ごとの効果（" + in_japanese(r.recipe_cases) + "）"},
+                           {{"step", "段階"}, {"accuracy", "正診率"}, {"macro F1", "マクロF1"}});
   for (const auto& step : r.recipe)
-    t.rows.push_back({step.name, Cell::figure(step.accuracy), Cell::figure(step.macro_f1)});
+    t.rows.push_back(
+        {in_both(step.name), Cell::figure(step.accuracy), Cell::figure(step.macro_f1)});
   return s;
 }
 
@@ -152,22 +169,22 @@ ReportSection scores_section(const TestReport& r) {
   for (const auto& [name, values] : by_name) {
     double sum = 0;
     for (double v : values) sum += v;
-    t.rows.push_back({name, Cell::figure(hodges_lehmann(values)),
+    t.rows.push_back({in_both(name), Cell::figure(hodges_lehmann(values)),
                       Cell::value(sum / static_cast<double>(values.size()), 3),
                       Cell::count(static_cast<int64_t>(values.size()))});
   }
   return s;
 }
 
-Chart score_shift_chart(const std::string& name, const std::string& what,
+Chart score_shift_chart(const std::string& name, const Words& what,
                         std::span<const double> differences) {
   constexpr int kBins = 21;
   Chart c{.name = name,
           .kind = ChartKind::kBars,
-          .caption = {"Shift case by case, " + what +
+          .caption = {"Shift case by case, " + what.en +
                           "; n = " + with_commas(static_cast<int64_t>(differences.size())),
-                      "症例ごとの差, " + what +
-                          "; n = " + with_commas(static_cast<int64_t>(differences.size()))},
+                      "症例ごとの差、" + (what.ja.empty() ? what.en : what.ja) +
+                          "、n = " + with_commas(static_cast<int64_t>(differences.size()))},
           .x_label = {"difference", "差"},
           .y_label = {"cases", "症例"}};
   double widest = 0;

@@ -14,10 +14,11 @@ namespace gantry {
 // tested_at, intervals, performance, abstention, subgroups, failures, weighed_by, robustness,
 // external, readers, reader_agreement, margin, compute. A fact that the test does not hold is not
 // in the map: that is a gap.
-std::map<std::string, std::string> report_facts(const TestReport& report);
+std::map<std::string, Words> report_facts(const TestReport& report);
 
-// `text` with every {fact} put in. `missing` gets the names of those that are not there.
-std::string fill_facts(const std::string& text, const std::map<std::string, std::string>& facts,
-                       std::vector<std::string>& missing);
+// `text` with every {fact} put in; without a Japanese text the English one gets the Japanese facts.
+// `missing` gets the names of those that are not there.
+Words fill_facts(const Words& text, const std::map<std::string, Words>& facts,
+                 std::vector<std::string>& missing);
 
 }  // namespace gantry

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "report/html.h"
+#include "report/japanese.h"
 #include "report/section_html.h"
 #include "report/sections.h"
 
@@ -86,7 +88,9 @@ Json failure(const AnswerFailure& f) {
     out["others"].push_back({answer, rounded(probability)});
   if (f.original != f.model_text) out["whole"] = f.original;
   out["fields"] = fields_json(f.fields);
-  out["arms"] = f.other_arms;
+  out["arms"] = Json::array();
+  for (const auto& [name, answer] : f.other_arms)
+    out["arms"].push_back({{name, in_japanese(name)}, answer});
   out["readers"] = Json::array();
   out["neighbours"] = neighbours_json(f.neighbours);
   return out;
@@ -105,7 +109,7 @@ Json browser_data(const TestReport& r) {
   for (const auto& reader : r.readers) out["readers"].push_back(reader.reader);
   out["arms"] = Json::array();
   for (const auto& c : r.classifiers)
-    if (!c.is_model) out["arms"].push_back(c.name);
+    if (!c.is_model) out["arms"].push_back({c.name, in_japanese(c.name)});
   out["failures"] = Json::array();
   if (!r.classifiers.empty())
     for (size_t i = 0; i < r.cases.size(); ++i)
@@ -126,6 +130,26 @@ std::string inside_script(const std::string& json) {
   return out;
 }
 
+// Suggested categories of failures; people may write their own.
+const Words kCategories[] = {
+    {"reference standard in doubt", "参照基準に疑義"},
+    {"negation or uncertainty", "否定・不確実な表現"},
+    {"comparison with an earlier examination", "前回検査との比較"},
+    {"other organ", "他臓器の所見"},
+    {"several lesions that differ", "病変ごとに経過が異なる"},
+    {"history, not finding", "既往の記載（今回の所見でない）"},
+    {"section missing or cut wrongly", "区分の欠落・誤った切り分け"},
+    {"wording not seen in training", "学習にない言い回し"},
+};
+
+std::string category_options() {
+  std::string out;
+  for (const Words& w : kCategories)
+    out += "<option value=\"" + escape_html(w.en) + "\" data-en=\"" + escape_html(w.en) +
+           "\" data-ja=\"" + escape_html(w.ja) + "\">";
+  return out;
+}
+
 constexpr const char* kControls = R"(
 <div class="controls" id="failure-controls">
 <label><span class="en">kind</span><span class="ja">種類</span> <select id="f-kind"></select></label>
@@ -133,16 +157,18 @@ constexpr const char* kControls = R"(
 <label><span class="en">category</span><span class="ja">分類</span> <select id="f-category"></select></label>
 <label><span class="en">words</span><span class="ja">語句</span> <input id="f-words" type="search" size="12"></label>
 <label><span class="en">order</span><span class="ja">並び</span> <select id="f-order">
-<option value="sure">surest first / 確信の高い順</option><option value="unsure">least sure first / 低い順</option>
-<option value="id">id</option><option value="date">date / 日付</option><option value="long">longest first / 長い順</option></select></label>
+<option value="sure" data-en="surest first" data-ja="確信の高い順">surest first</option>
+<option value="unsure" data-en="least sure first" data-ja="確信の低い順">least sure first</option>
+<option value="id" data-en="id" data-ja="番号順">id</option>
+<option value="date" data-en="date" data-ja="日付順">date</option>
+<option value="long" data-en="longest first" data-ja="長い順">longest first</option></select></label>
 <button id="f-csv" type="button"><span class="en">Export categories (CSV)</span><span class="ja">分類を書き出す (CSV)</span></button>
 <button id="f-json" type="button">JSON</button>
 </div>
 <p class="soft"><span id="f-shown"></span></p>
-<datalist id="f-categories"><option value="reference standard in doubt"><option value="negation or uncertainty"><option value="comparison with an earlier examination"><option value="other organ"><option value="several lesions that differ"><option value="history, not finding"><option value="section missing or cut wrongly"><option value="wording not seen in training"></datalist>
 <div id="failure-list"></div>
 <p class="pager"><button id="f-back" type="button">&larr;</button> <span id="f-page"></span> <button id="f-next" type="button">&rarr;</button></p>
-<noscript><p class="banner">The failures are drawn by the page's own program, which is switched off here; tables/failures.csv lists them.</p></noscript>
+<noscript><p class="banner">The failures are drawn by the page's own program, which is switched off here; tables/failures.csv lists them. / 誤りの一覧はこのページのプログラムが描きますが、ここでは無効です。tables/failures.csvに一覧があります。</p></noscript>
 )";
 
 }  // namespace
@@ -161,16 +187,18 @@ std::string failure_browser_html(const TestReport& r) {
     return out + "<p>" + words_html({"None of the " + n + " answers.", n + "件中なし。"}) +
            "</p></section>\n";
   Words lead{with_commas(wrong) + " of " + n + " answers.",
-             n + "件の解答中" + with_commas(wrong) + "件。"};
+             n + "件の解答のうち" + with_commas(wrong) + "件。"};
   if (r.weighed_by.empty()) {
     lead.en += " No words were weighed.";
     lead.ja += "語の重みは求めていません。";
   } else {
     lead.en += " Shading: what spoke for the answer given (blue) and against it (orange), by " +
                r.weighed_by + ".";
-    lead.ja += "色は解答を支持した語（青）と反対した語（橙）: " + r.weighed_by;
+    lead.ja +=
+        "色は解答を支持した語（青）と反対した語（橙）。求め方: " + in_japanese(r.weighed_by) + "。";
   }
-  return out + "<p>" + words_html(lead) + "</p>\n" + kControls +
+  return out + "<p>" + words_html(lead) + "</p>\n" + kControls + "<datalist id=\"f-categories\">" +
+         category_options() + "</datalist>\n" +
          "<script type=\"application/json\" id=\"failure-data\">" +
          inside_script(browser_data(r).dump(-1, ' ', false, Json::error_handler_t::replace)) +
          "</script>\n</section>\n";

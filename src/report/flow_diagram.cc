@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "report/html.h"
+#include "report/japanese.h"
 
 namespace gantry {
 namespace {
@@ -13,7 +14,7 @@ constexpr int kWidth = 860, kBoxWidth = 360, kBoxHeight = 52, kGap = 30;
 std::string number(int value) { return std::to_string(value); }
 
 std::string box(int x, int y, int width, int height, const char* style,
-                const std::vector<std::string>& lines) {
+                const std::vector<Words>& lines) {
   std::string out = "<rect x=\"" + number(x) + "\" y=\"" + number(y) + "\" width=\"" +
                     number(width) + "\" height=\"" + number(height) + "\" rx=\"4\" class=\"" +
                     style + "\"/>";
@@ -21,7 +22,7 @@ std::string box(int x, int y, int width, int height, const char* style,
   for (size_t i = 0; i < lines.size(); ++i)
     out += "<text x=\"" + number(x + width / 2) + "\" y=\"" +
            number(first + static_cast<int>(i) * 18) + "\" text-anchor=\"middle\">" +
-           escape_html(lines[i]) + "</text>";
+           escape_html(lines[i].en) + "</text>";
   return out + "\n";
 }
 
@@ -30,9 +31,10 @@ std::string arrow(int x1, int y1, int x2, int y2) {
          "\" y2=\"" + number(y2) + "\" class=\"arrow\" marker-end=\"url(#tip)\"/>\n";
 }
 
-std::string reports_of_patients(int64_t reports, int64_t patients) {
-  return with_commas(reports) + (reports == 1 ? " report, " : " reports, ") +
-         with_commas(patients) + (patients == 1 ? " patient" : " patients");
+Words reports_of_patients(int64_t reports, int64_t patients) {
+  return {with_commas(reports) + (reports == 1 ? " report, " : " reports, ") +
+              with_commas(patients) + (patients == 1 ? " patient" : " patients"),
+          with_commas(reports) + "件、" + with_commas(patients) + "名"};
 }
 
 // Long rule texts are shortened in the picture only; the table beside it has them whole. Cuts
@@ -49,21 +51,28 @@ std::string shortened(const std::string& text, size_t characters) {
 
 }  // namespace
 
-std::string flow_diagram_svg(const TestReport& report) {
+FlowDiagram flow_diagram(const TestReport& report) {
+  FlowDiagram out;
   std::string body;
+  auto add_box = [&](int x, int y, int width, int height, const char* style,
+                     const std::vector<Words>& lines) {
+    body += box(x, y, width, height, style, lines);
+    out.words.insert(out.words.end(), lines.begin(), lines.end());
+  };
   const int main_x = 40, side_x = main_x + kBoxWidth + 60;
   int y = 10;
   for (size_t i = 0; i < report.flow.size(); ++i) {
     const FlowBox& step = report.flow[i];
-    body +=
-        box(main_x, y, kBoxWidth, kBoxHeight, "kept",
-            {shortened(step.text, 44), reports_of_patients(step.kept_reports, step.kept_patients)});
+    const Words rule = in_both(step.text);
+    add_box(main_x, y, kBoxWidth, kBoxHeight, "kept",
+            {{shortened(rule.en, 44), shortened(rule.ja, 24)},
+             reports_of_patients(step.kept_reports, step.kept_patients)});
     if (step.dropped_reports > 0) {
       const int middle = y + kBoxHeight / 2;
       body += arrow(main_x + kBoxWidth, middle, side_x - 4, middle);
-      body +=
-          box(side_x, y, 340, kBoxHeight, "dropped",
-              {"left out here", reports_of_patients(step.dropped_reports, step.dropped_patients)});
+      add_box(side_x, y, 340, kBoxHeight, "dropped",
+              {{"left out here", "ここで除外"},
+               reports_of_patients(step.dropped_reports, step.dropped_patients)});
     }
     const bool last = i + 1 == report.flow.size();
     if (!last)
@@ -78,32 +87,38 @@ std::string flow_diagram_svg(const TestReport& report) {
   y += 14;
   for (const SetBox& set : report.sets) {
     if (!report.flow.empty()) body += arrow(from_x, from_y, x + set_width / 2, y - 4);
-    std::vector<std::string> lines = {set.name + " set",
-                                      reports_of_patients(set.reports, set.patients)};
+    std::vector<Words> lines = {in_both(set.name + " set"),
+                                reports_of_patients(set.reports, set.patients)};
     for (size_t g = 0; g < report.labels.size() && g < set.per_group.size(); ++g) {
-      std::string line = "group " + report.labels[g] + ": " + with_commas(set.per_group[g]);
-      if (g < set.per_group_before.size() && set.per_group_before[g] > set.per_group[g])
-        line += " sampled of " + with_commas(set.per_group_before[g]);
-      lines.push_back(line);
+      const std::string n = with_commas(set.per_group[g]);
+      Words line{"group " + report.labels[g] + ": " + n,
+                 "群 " + in_japanese(report.labels[g]) + ": " + n};
+      if (g < set.per_group_before.size() && set.per_group_before[g] > set.per_group[g]) {
+        line.en += " sampled of " + with_commas(set.per_group_before[g]);
+        line.ja += "（" + with_commas(set.per_group_before[g]) + "から抽出）";
+      }
+      lines.push_back(std::move(line));
     }
-    body += box(x, y, set_width, set_height, set.name == "test" ? "test" : "kept", lines);
+    add_box(x, y, set_width, set_height, set.name == "test" ? "test" : "kept", lines);
     x += set_width + 20;
   }
   const int height = y + set_height + 10;
-  return "<svg class=\"flow\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " +
-         number(kWidth) + " " + number(height) +
-         "\" role=\"img\" aria-label=\"Flow of reports into the three sets\" "
-         "font-family=\"sans-serif\" "
-         "font-size=\"14\">\n<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" "
-         "markerWidth=\"7\" "
-         "markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" "
-         "fill=\"#445\"/></marker></defs>\n"
-         "<style>.flow .kept{fill:#eef3f8;stroke:#46627f}.flow "
-         ".dropped{fill:#f6f1ea;stroke:#a58a63}"
-         ".flow .test{fill:#e6f2ea;stroke:#3c7a55}.flow .arrow{stroke:#445;stroke-width:1.2}.flow "
-         "text{fill:#1c2530}<"
-         "/style>\n" +
-         body + "</svg>\n";
+  out.svg =
+      "<svg class=\"flow\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(kWidth) +
+      " " + number(height) +
+      "\" role=\"img\" aria-label=\"Flow of reports into the three sets\" "
+      "font-family=\"sans-serif\" "
+      "font-size=\"14\">\n<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" "
+      "markerWidth=\"7\" "
+      "markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 L8 4 L0 8 z\" "
+      "fill=\"#445\"/></marker></defs>\n"
+      "<style>.flow .kept{fill:#eef3f8;stroke:#46627f}.flow "
+      ".dropped{fill:#f6f1ea;stroke:#a58a63}"
+      ".flow .test{fill:#e6f2ea;stroke:#3c7a55}.flow .arrow{stroke:#445;stroke-width:1.2}.flow "
+      "text{fill:#1c2530}<"
+      "/style>\n" +
+      body + "</svg>\n";
+  return out;
 }
 
 }  // namespace gantry

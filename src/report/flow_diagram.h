@@ -3,11 +3,16 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "report/test_report.h"
 
 namespace gantry {
 
-std::string flow_diagram_svg(const TestReport& report);
+struct FlowDiagram {
+  std::string svg;           // in English
+  std::vector<Words> words;  // every line of it, with the Japanese
+};
+FlowDiagram flow_diagram(const TestReport& report);
 
 }  // namespace gantry

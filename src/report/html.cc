@@ -43,4 +43,17 @@ std::string figure_with_n(const Estimate& e, int decimals) {
   return figure_text(e, decimals) + ", n = " + with_commas(e.n);
 }
 
+std::string figure_with_n_ja(const Estimate& e, int decimals) {
+  std::string text = e.defined ? format_double(e.value, decimals) : "定義されない";
+  if (e.defined && e.has_interval)
+    text +=
+        "（" + format_double(e.lower, decimals) + "〜" + format_double(e.upper, decimals) + "）";
+  return text + "、" +
+         (e.count >= 0 ? with_commas(e.count) + "/" + with_commas(e.n) : "n = " + with_commas(e.n));
+}
+
+Words figure_words(const Estimate& e, int decimals) {
+  return {figure_with_n(e, decimals), figure_with_n_ja(e, decimals)};
+}
+
 }  // namespace gantry

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "report/report_section.h"
 #include "stats/estimate.h"
 
 namespace gantry {
@@ -16,5 +17,9 @@ std::string escape_html(std::string_view text);
 std::string figure_text(const Estimate& estimate, int decimals = 3);
 // The same with ", n = 57" or, for a proportion, ", 54 of 57".
 std::string figure_with_n(const Estimate& estimate, int decimals = 3);
+// In Japanese: "0.947（0.856〜0.982）、54/57"; "0.930（0.879〜0.972）、n = 140"; "定義されない、n =
+// 0".
+std::string figure_with_n_ja(const Estimate& estimate, int decimals = 3);
+Words figure_words(const Estimate& estimate, int decimals = 3);  // both
 
 }  // namespace gantry

@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "report/failure_browser.h"
 #include "report/html.h"
+#include "report/japanese.h"
 #include "report/section_html.h"
 #include "report/sections.h"
 
@@ -26,7 +27,7 @@ button{cursor:pointer}button[aria-pressed=true]{background:var(--accent);color:#
 nav{font-size:.87rem;margin:1em 0}nav a{color:var(--accent);margin-right:.9em;white-space:nowrap}
 table{border-collapse:collapse;width:100%;font-size:.85rem;margin:.6em 0 1.2em}caption{text-align:left;font-weight:600;padding:.3em 0}
 th,td{border-bottom:1px solid var(--line);padding:5px 8px;text-align:left;vertical-align:top;overflow-wrap:break-word;min-width:3.2em}td.long,th.long{overflow-wrap:anywhere;min-width:12em}thead th{background:#f3f6f9;font-weight:600;overflow-wrap:normal}
-tbody th{font-weight:500;min-width:9em}td.num{font-variant-numeric:tabular-nums}
+tbody th{font-weight:500;min-width:9em}.checklist tbody th{min-width:2.6em}.checklist td{min-width:11em}.checklist td:last-child{min-width:5.6em}td.num{font-variant-numeric:tabular-nums}
 .plots{display:flex;flex-wrap:wrap;gap:16px}figure{flex:1 1 400px;margin:0 0 1em;max-width:540px;break-inside:avoid}figure.wide{flex-basis:100%;max-width:none}
 figure svg{width:100%;height:auto;display:block}figcaption{font-size:.87rem;color:var(--soft)}
 .case{border:1px solid var(--line);border-radius:6px;padding:10px 14px;margin:0 0 12px;break-inside:avoid}.case h3{font-size:1rem;margin:.1em 0 .4em}
@@ -37,27 +38,39 @@ details summary{cursor:pointer;color:var(--accent);margin:.3em 0}mark{color:inhe
 .foot{position:fixed;bottom:0;left:0;right:0;background:#fff;border-top:1px solid var(--line);font-size:.75rem;color:var(--soft);text-align:center;padding:3px}
 @media (max-width:600px){body{padding:14px 12px 70px}.pair>:first-child{flex-basis:7.5em}figure{flex-basis:100%}}
 @media print{@page{size:A4;margin:14mm 12mm 16mm}body{max-width:none;padding:0;font-size:10.5pt}h2,caption{break-after:avoid}.controls,.speak,nav,.pager,button{display:none!important}
-.scroll{overflow:visible}table{font-size:8pt}thead{display:table-header-group}tr{break-inside:avoid}figure{flex:1 1 45%;max-width:49%}figure.wide{flex-basis:100%;max-width:none}.nw{white-space:normal}tbody th{min-width:6em}.foot{display:none}details>summary{display:none}}
+.scroll{overflow:visible}table{font-size:8pt}thead{display:table-header-group}tr{break-inside:avoid}figure{flex:1 1 45%;max-width:49%}figure.wide{flex-basis:100%;max-width:none}.nw{white-space:normal}tbody th{min-width:6em}.checklist td{min-width:8em}.foot{display:none}details>summary{display:none}}
 )";
 
-// What stands at the foot of every printed page, as a CSS string.
-std::string printed_foot(const std::string& text) {
-  std::string quoted;
+std::string css_string(const std::string& text) {
+  std::string quoted = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') quoted += '\\';
     if (c != '\n' && c != '<') quoted += c;
   }
-  return "@media print{@page{@bottom-center{content:\"" + quoted +
-         "\";font:7.5pt sans-serif;color:#51606f}@bottom-right{content:counter(page) \" / \" "
-         "counter(pages);font:7.5pt sans-serif;color:#51606f}}}";
+  return quoted + "\"";
 }
 
-std::string foot_words(bool synthetic, const std::string& text) {
-  return (synthetic ? "SYNTHETIC DATA / 合成データ · " : "") + text;
+// What stands at the foot of every printed page, in the language shown.
+std::string printed_foot(const Words& text) {
+  const std::string font = "font:7.5pt sans-serif;color:#51606f";
+  const auto foot = [&](const std::string& words) {
+    return "{@bottom-center{content:" + css_string(words) + ";" + font +
+           "}@bottom-right{content:counter(page) \" / \" counter(pages);" + font + "}}";
+  };
+  return "@media print{@page" + foot(text.en) + "@page japanese" +
+         foot(text.ja.empty() ? text.en : text.ja) + "html.show-ja body{page:japanese}}";
 }
 
-std::string head(const Words& title, const std::string& foot) {
-  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+Words foot_words(bool synthetic, Words text) {
+  if (!synthetic) return text;
+  return {"SYNTHETIC DATA / 合成データ · " + text.en,
+          "合成データ / SYNTHETIC DATA · " + (text.ja.empty() ? text.en : text.ja)};
+}
+
+std::string head(const Words& title, const Words& foot) {
+  return "<!DOCTYPE html>\n<html lang=\"en\" data-title-ja=\"" +
+         escape_html(title.ja.empty() ? title.en : title.ja) +
+         "\"><head><meta charset=\"utf-8\">"
          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" +
          escape_html(title.en) + "</title>\n<style>" + kStyle + printed_foot(foot) +
          "</style></head>\n<body>\n<div class=\"speak\"><button type=\"button\" data-speak=\"en\" "
@@ -89,8 +102,8 @@ std::string contents(const std::vector<ReportSection>& sections, bool failures) 
   return out + "</nav>\n";
 }
 
-std::string foot(const std::string& words) {
-  return "<div class=\"foot\">" + escape_html(words) + "</div>\n<script>" + page_script() +
+std::string foot(const Words& words) {
+  return "<div class=\"foot\">" + words_html(words) + "</div>\n<script>" + page_script() +
          "</script>\n</body></html>\n";
 }
 
@@ -104,20 +117,21 @@ std::string verdict(const TestReport& r) {
   for (const auto& c : r.comparisons) {
     const auto& d = c.macro_f1_difference;
     if (!d.defined) continue;
-    const std::string figure = figure_with_n(d);
+    const std::string figure = figure_with_n(d), baseline = in_japanese(c.baseline),
+                      figure_ja = figure_with_n_ja(d);
     if (d.value <= 0)
       out +=
           paragraph("banner bad", {"The model does not beat the baseline \"" + c.baseline +
                                        "\" on this test set: macro F1 difference " + figure + ".",
-                                   "このテストセットでモデルは比較手法「" + c.baseline +
-                                       "」を上回りません: マクロF1の差 " + figure});
+                                   "このテストセットでモデルは比較手法「" + baseline +
+                                       "」を上回りません: マクロF1の差 " + figure_ja + "。"});
     else if (d.has_interval && d.lower <= 0)
       out += paragraph("banner",
                        {"The model is ahead of the baseline \"" + c.baseline + "\" by " + figure +
                             " in macro F1; the interval includes 0, so that this test "
                             "set cannot tell them apart.",
-                        "モデルは比較手法「" + c.baseline + "」をマクロF1で" + figure +
-                            "上回りますが、区間が0を含み、差は判断できません。"});
+                        "モデルは比較手法「" + baseline + "」をマクロF1で" + figure_ja +
+                            "上回りますが、信頼区間が0を含み、差があるとは言えません。"});
   }
   return out;
 }
@@ -133,13 +147,14 @@ std::string headline(const TestReport& r) {
           figure_with_n(e.accuracy) + " (accuracy, " + e.accuracy.method + " interval); macro F1 " +
           figure_with_n(e.macro_f1) + ".",
       "学習に使っていない" + with_commas(e.patients) + "名・" + with_commas(e.n) +
-          "件の報告で、参照基準と同じ群と答えた割合は " + figure_with_n(e.accuracy) + "（正解率、" +
-          e.accuracy.method + "区間）、マクロF1は " + figure_with_n(e.macro_f1) + "。"};
+          "件のレポートで、参照基準と同じ群と答えた割合（正診率）は " +
+          figure_with_n_ja(e.accuracy) + "（" + e.accuracy.method +
+          "の95 %信頼区間）、マクロF1は " + figure_with_n_ja(e.macro_f1) + "。"};
   for (size_t g = 0; g < e.of_class.size(); ++g) {
     const Words name = group_words(r, static_cast<int>(g));
     text.en +=
         " Sensitivity for group " + name.en + ": " + figure_with_n(e.of_class[g].sensitivity) + ".";
-    text.ja += " 感度（" + name.ja + "）: " + figure_with_n(e.of_class[g].sensitivity) + "。";
+    text.ja += "感度（" + name.ja + "）: " + figure_with_n_ja(e.of_class[g].sensitivity) + "。";
   }
   if (m->seconds > 0) {
     const std::string all = format_double(m->seconds, 1), load = format_double(m->seconds_load, 1),
@@ -151,7 +166,7 @@ std::string headline(const TestReport& r) {
     text.en += " It took " + all + " s" +
                (loaded ? " in all, loading included (" + load + " s), or " : ", or ") + each +
                " ms a report.";
-    text.ja += " 所要時間は" + (loaded ? "読込み（" + load + "秒）を含め" : std::string()) + all +
+    text.ja += "所要時間は" + (loaded ? "読込み（" + load + "秒）を含め" : std::string()) + all +
                "秒、1件" + each + "ミリ秒。";
   }
   return paragraph("key", text);
@@ -175,14 +190,17 @@ std::string looks_note(const TestReport& r) {
 std::string report_page(const TestReport& r, const std::vector<ReportSection>& sections,
                         const std::map<std::string, std::string>& svg) {
   const std::string browser = failure_browser_html(r);
-  const std::string last =
-      foot_words(r.synthetic, r.run + " · not a medical device; answers need a clinician's eye");
-  std::string html =
-      head({r.title + ": test report"}, last) + synthetic_banner(r.synthetic, r.data_note);
+  const Words last =
+      foot_words(r.synthetic, {r.run + " · not a medical device; answers need a clinician's eye",
+                               r.run + " · 医療機器ではありません。解答は臨床医の確認が必要です"});
+  std::string html = head({r.title + ": test report",
+                           (r.title_ja.empty() ? r.title : r.title_ja) + "：テストレポート"},
+                          last) +
+                     synthetic_banner(r.synthetic, r.data_note);
   html += paragraph("soft", {"Gantry test report, " + r.tested_at + ", " + r.run,
-                             "Gantry テスト報告, " + r.tested_at + ", " + r.run}) +
+                             "Gantry テストレポート、" + r.tested_at + "、" + r.run}) +
           "<h1>" + words_html({r.title, r.title_ja}) + "</h1>\n<p class=\"soft\">" +
-          escape_html(r.study) + "</p>\n<p>" + escape_html(r.question) + "</p>\n";
+          escape_html(r.study) + "</p>\n<p>" + words_html({r.question, r.question_ja}) + "</p>\n";
   ReportSection first;
   first.paragraphs = r.first_lines;
   html += paragraphs_html(first) + verdict(r) + headline(r) + looks_note(r) +
@@ -201,7 +219,7 @@ std::string report_page(const TestReport& r, const std::vector<ReportSection>& s
 
 std::string sections_page(const PlainPage& page, const std::vector<ReportSection>& sections,
                           const std::map<std::string, std::string>& svg) {
-  const std::string last = foot_words(page.synthetic, page.foot);
+  const Words last = foot_words(page.synthetic, page.foot);
   std::string html = head(page.title, last) + synthetic_banner(page.synthetic, page.data_note) +
                      "<h1>" + words_html(page.title) + "</h1>\n<p>" + words_html(page.lead) +
                      "</p>\n";

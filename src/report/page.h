@@ -18,7 +18,8 @@ std::string report_page(const TestReport& report, const std::vector<ReportSectio
 struct PlainPage {
   Words title, lead;
   bool synthetic = false;
-  std::string data_note, foot;
+  std::string data_note;
+  Words foot;
 };
 std::string sections_page(const PlainPage& page, const std::vector<ReportSection>& sections,
                           const std::map<std::string, std::string>& svg);

@@ -13,6 +13,11 @@ const kept = {
   set(key, value) { try { localStorage.setItem(key, value); } catch (e) { /* a page may not keep */ } }
 };
 const $ = id => document.getElementById(id);
+// A label whose middle was left out for want of room.
+function shortened(own, words) {
+  const cut = own.indexOf('…');
+  return cut < 0 ? '' : Object.keys(words).find(w => w.startsWith(own.slice(0, cut)) && w.endsWith(own.slice(cut + 1)));
+}
 // Labels inside plots: the dictionary of their figure.
 function translatePlots(japanese) {
   document.querySelectorAll('figure[data-ja]').forEach(figure => {
@@ -20,15 +25,26 @@ function translatePlots(japanese) {
     figure.querySelectorAll('svg text, svg tspan').forEach(node => {
       if (node.childElementCount) return;
       const own = node.dataset.en || node.textContent.trim();
-      if (!(own in words)) return;
+      const wanted = own in words ? own : shortened(own, words);
+      if (!wanted) return;
       node.dataset.en = own;
-      node.textContent = japanese ? words[own] : own;
+      node.textContent = japanese ? words[wanted] : own;
     });
+  });
+}
+// Where no two spans fit: the entries of lists, the page's own title.
+const titles = { en: document.title, ja: root.dataset.titleJa || document.title };
+function translateOptions(japanese) {
+  document.querySelectorAll('option[data-ja]').forEach(o => {
+    const text = japanese ? o.dataset.ja : o.dataset.en;
+    if (o.parentElement.tagName === 'DATALIST') o.value = text; else o.textContent = text;
   });
 }
 function speak(language) {
   root.classList.toggle('show-ja', language === 'ja');
   root.lang = language;
+  document.title = titles[language];
+  translateOptions(language === 'ja');
   document.querySelectorAll('[data-speak]').forEach(b => b.setAttribute('aria-pressed', b.dataset.speak === language));
   translatePlots(language === 'ja');
   kept.set('gantry-language', language);
@@ -54,6 +70,7 @@ function span(text, className) { const s = document.createElement('span'); s.tex
 function element(name, className, ...inside) { const e = document.createElement(name); if (className) e.className = className; e.append(...inside); return e; }
 const group = g => typeof g === 'string' ? g : g < 0 ? both('not read', '未読') : both(data.groups[g][0], data.groups[g][1]);
 const label = g => typeof g === 'string' ? g : data.labels[g];
+const japanese = () => root.classList.contains('show-ja');
 const questions = { group: ['group', '群'], code: ['code', 'コード'], text: ['text', '文章'] };
 const question = f => questions[f.question] || [f.question, f.question];
 const SHORT = 24;
@@ -76,7 +93,7 @@ function row(name, value) { return element('div', 'pair', element('span', 'soft'
 function others(f) {
   const arms = f.question === 'group' ? f.arms.map((a, i) => [data.arms[i], a]) : f.arms;
   const by = new Map();
-  for (const [name, answer] of arms) { const k = arms.length > 3 ? answer : name; by.has(k) ? by.get(k)[1].push(name) : by.set(k, [answer, [name]]); }
+  for (const [name, answer] of arms) { const k = arms.length > 3 ? answer : name[0]; by.has(k) ? by.get(k)[1].push(name) : by.set(k, [answer, [name]]); }
   return [...by.values()];
 }
 function card(f) {
@@ -89,15 +106,15 @@ function card(f) {
   box.append(row(both('answered', '解答'), given));
   if (f.others.length) box.append(row(both('probabilities', '確率'), f.others.map(([a, p]) => a + ': ' + p.toFixed(3)).join(', ')));
   else box.append(row(both('confidence', '確信度'), f.sure.toFixed(3)));
-  others(f).forEach(([answer, names]) => box.append(row(names.join('; '), group(answer))));
+  others(f).forEach(([answer, names]) => box.append(row(both(names.map(n => n[0]).join('; '), names.map(n => n[1]).join('；')), group(answer))));
   f.readers.forEach((label, i) => box.append(row(element('span', '', both('reader ', '読影者 '), data.readers[i]), group(label))));
   box.append(shaded(f));
-  if (f.whole) box.append(folded('whole report', '報告全文', (() => { const t = element('div', 'text', f.whole); t.lang = 'ja'; return t; })()));
+  if (f.whole) box.append(folded('whole report', 'レポート全文', (() => { const t = element('div', 'text', f.whole); t.lang = 'ja'; return t; })()));
   if (long.length) box.append(folded('other columns', '他の列', ...long.map(([k, v]) => row(k, v))));
   if (f.neighbours.length) {
     const list = f.neighbours.map(n => { const t = element('div', 'text', n.text); t.lang = 'ja';
       return element('div', 'neighbour', row(n.source + ' ' + n.id, element('span', '', group(n.label), `, ${n.similarity.toFixed(3)}`)), t); });
-    box.append(folded('nearest in the training set (similarity of n-grams)', '学習セットで近い報告（n-gramの類似度）', ...list));
+    box.append(folded('nearest in the training set (similarity of n-grams)', '学習セットで近いレポート（n-gramの類似度）', ...list));
   }
   const input = element('input', 'category'); input.setAttribute('list', 'f-categories'); input.value = categories[key(f)] || '';
   input.setAttribute('aria-label', 'category');
@@ -108,16 +125,20 @@ function card(f) {
   box.append(row(both('category', '分類'), input));
   return box;
 }
-function option(value, text) { const o = document.createElement('option'); o.value = value; o.textContent = text; return o; }
+function option(value, en, ja) {
+  const o = document.createElement('option'); o.value = value;
+  if (ja !== undefined) { o.dataset.en = en; o.dataset.ja = ja; }
+  o.textContent = ja !== undefined && japanese() ? ja : en; return o;
+}
 function count(values) { const m = new Map(); values.forEach(v => m.set(v, (m.get(v) || 0) + 1)); return [...m].sort((a, b) => b[1] - a[1]); }
-function fill(select, entries, all) { const was = select.value; select.replaceChildren(option('', all), ...entries); select.value = was; if (select.selectedIndex < 0) select.value = ''; }
+function fill(select, entries) { const was = select.value; select.replaceChildren(option('', 'all', '全て'), ...entries); select.value = was; if (select.selectedIndex < 0) select.value = ''; }
 function fillCategories() {
-  fill($('f-category'), [option('-', 'none / なし'), ...count(Object.values(categories)).map(([c, n]) => option(c, `${c} (${n})`))], 'all / 全て');
+  fill($('f-category'), [option('-', 'none', 'なし'), ...count(Object.values(categories)).map(([c, n]) => option(c, `${c} (${n})`))]);
 }
 const kind = f => f.question === 'group' ? f.truth + '>' + f.answer : f.question;
-const kindWords = k => { const [t, a] = k.split('>'); return a === undefined ? (questions[k] || [k, k]).join(' / ') : `${data.labels[t]} → ${data.labels[a]}`; };
-fill($('f-kind'), count(data.failures.map(kind)).map(([k, n]) => option(k, `${kindWords(k)} (${n})`)), 'all / 全て');
-fill($('f-source'), count(data.failures.map(f => f.source)).map(([s, n]) => option(s, `${s} (${n})`)), 'all / 全て');
+const kindWords = k => { const [t, a] = k.split('>'); return a === undefined ? questions[k] || [k, k] : [`${data.labels[t]} → ${data.labels[a]}`, `${data.labels[t]} → ${data.labels[a]}`]; };
+fill($('f-kind'), count(data.failures.map(kind)).map(([k, n]) => option(k, `${kindWords(k)[0]} (${n})`, `${kindWords(k)[1]} (${n})`)));
+fill($('f-source'), count(data.failures.map(f => f.source)).map(([s, n]) => option(s, `${s} (${n})`)));
 fillCategories();
 const orders = { sure: (a, b) => b.sure - a.sure, unsure: (a, b) => a.sure - b.sure, id: (a, b) => a.id.localeCompare(b.id),
   date: (a, b) => a.date.localeCompare(b.date), long: (a, b) => length(b) - length(a) };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 
 #include "base/error.h"
@@ -69,19 +70,21 @@ ReportSection results(const PublishedTable& t) {
       {"Model and readers against the reference standard, n = " + with_commas(sum(t.cases)) +
            "; Wilson intervals",
        "参照基準に対するモデルと読影者（n = " + with_commas(sum(t.cases)) + "、Wilson区間）"},
-      {{"who", "判定者"}, {"accuracy", "正解率"}});
+      {{"who", "判定者"}, {"accuracy", "正診率"}});
   for (size_t g = 0; g < t.groups.size(); ++g)
     table.head.push_back({"sensitivity, " + t.names[g].en, "感度 " + t.names[g].ja});
-  for (const char* en : {"seconds", "seconds a report"}) table.head.push_back(en);
+  table.head.push_back({"seconds", "秒"});
+  table.head.push_back({"seconds a report", "1件あたりの秒"});
   Chart forest{
       .name = "accuracy",
       .kind = ChartKind::kForest,
-      .caption = {"Accuracy and sensitivities, Wilson intervals", "正解率と感度（Wilson区間）"},
+      .caption = {"Accuracy and sensitivities, Wilson intervals", "正診率と感度（Wilson区間）"},
       .x_label = {"share right", "正答の割合"},
       .wide = true};
   ChartSeries points;
-  auto point = [&](const std::string& name, const Estimate& e) {
-    forest.categories.push_back(name);
+  auto point = [&](const Words& name, const Estimate& e) {
+    forest.categories.push_back(name.en);
+    forest.words.push_back(name);
     points.y.push_back(e.value);
     points.lower.push_back(e.lower);
     points.upper.push_back(e.upper);
@@ -90,11 +93,11 @@ ReportSection results(const PublishedTable& t) {
   for (const auto& r : t.raters) {
     const Estimate all = accuracy(t, r);
     std::vector<Cell> row = {r.name, Cell::figure(all)};
-    point(r.name.en + ": accuracy", all);
+    point({r.name.en + ": accuracy", r.name.ja + ": 正診率"}, all);
     for (size_t g = 0; g < t.groups.size(); ++g) {
       const Estimate e = wilson(t.cases[g] - r.errors[g], t.cases[g]);
       row.push_back(Cell::figure(e));
-      point(r.name.en + ": group " + t.groups[g], e);
+      point({r.name.en + ": group " + t.groups[g], r.name.ja + ": 感度 群 " + t.groups[g]}, e);
     }
     row.push_back(Cell::value(r.seconds, 0));
     row.push_back(Cell::value(r.seconds / static_cast<double>(sum(t.cases)), 2));
@@ -123,7 +126,7 @@ ReportSection paired(const PublishedTable& t) {
                {"McNemar p, least overlap", "p（重なり最小）"},
                {"McNemar p, most overlap", "p（重なり最大）"},
                {"difference in accuracy, model - reader (Newcombe, unpaired)",
-                "正解率の差（Newcombe, 対応なし）"}});
+                "正診率の差（Newcombe, 対応なし）"}});
   const auto model = std::find_if(t.raters.begin(), t.raters.end(),
                                   [](const PublishedRater& r) { return r.is_model; });
   if (model == t.raters.end()) return s;
@@ -136,7 +139,8 @@ ReportSection paired(const PublishedTable& t) {
     }
     const int64_t a = sum(model->errors), b = sum(r.errors), n = sum(t.cases);
     table.rows.push_back({r.name, Cell::count(a), Cell::count(b),
-                          std::to_string(least) + " to " + std::to_string(most),
+                          Words{std::to_string(least) + " to " + std::to_string(most),
+                                std::to_string(least) + "〜" + std::to_string(most)},
                           Cell::p_value(mcnemar(b - least, a - least)),
                           Cell::p_value(mcnemar(b - most, a - most)),
                           Cell::figure(newcombe_difference(n - a, n, n - b, n))});
@@ -144,35 +148,40 @@ ReportSection paired(const PublishedTable& t) {
   return s;
 }
 
-std::string range_text(const PpvRange& r) {
-  if (!std::isfinite(r.lowest)) return "not defined";
-  const std::string low = format_double(r.lowest, 3), high = format_double(r.highest, 3);
-  return low == high ? low : low + " to " + high;
+// Of all tables that the counts allow.
+void add_range(std::vector<Cell>& row, const PpvRange& range) {
+  row.push_back(Cell::value(range.lowest, 3));
+  row.push_back(Cell::value(range.highest, 3));
 }
 
 ReportSection natural(const PublishedTable& t) {
   ReportSection s{.name = "natural_prevalence",
-                  .title = {"What natural prevalence does to PPV", "自然な有病割合での陽性適中率"}};
+                  .title = {"What natural prevalence does to PPV", "自然な有病割合での陽性的中率"}};
   s.say(t.assumption, ReportParagraph::Tone::kWarning);
   s.say(
       {"Which wrong group an error was given is not published: each PPV is a range over all "
        "possibilities. \"Any\" is an answer of any group but the first.",
-       "誤りがどの群と答えられたかは不明なため、陽性適中率は可能な範囲で示します。"});
+       "誤りがどの群と答えられたかは不明なため、陽性的中率は可能な範囲で示します。"});
   const std::vector<double> plain(t.cases.size(), 1), natural = weights(t);
   const std::string n = with_commas(sum(t.cases)), patients = with_commas(sum(t.natural));
   ReportTable& table = s.table(
-      "ppv", {"PPV in the test set and in nature", "テストセットと自然な割合での陽性適中率"},
+      "ppv", {"PPV in the test set and in nature", "テストセットと自然な割合での陽性的中率"},
       {{"who", "判定者"},
        {"answer", "解答"},
-       {"PPV in the test set (n = " + n + ")", "テストセット（n = " + n + "）"},
-       {"PPV in nature (" + patients + " patients)", "自然な割合（" + patients + "名）"}});
+       {"PPV in the test set (n = " + n + "), lowest", "テストセット（n = " + n + "）、最低"},
+       {"highest", "最高"},
+       {"PPV in nature (" + patients + " patients), lowest",
+        "自然な割合（" + patients + "名）、最低"},
+       {"highest", "最高"}});
   for (const auto& r : t.raters) {
-    for (size_t g = 1; g < t.groups.size(); ++g)
-      table.rows.push_back({r.name, t.names[g], range_text(ppv_range(t.cases, r.errors, plain, g)),
-                            range_text(ppv_range(t.cases, r.errors, natural, g))});
-    table.rows.push_back({r.name, Words{"any", "いずれか"},
-                          range_text(ppv_range_any(t.cases, r.errors, plain)),
-                          range_text(ppv_range_any(t.cases, r.errors, natural))});
+    for (size_t g = 1; g < t.groups.size(); ++g) {
+      table.rows.push_back({r.name, t.names[g]});
+      add_range(table.rows.back(), ppv_range(t.cases, r.errors, plain, g));
+      add_range(table.rows.back(), ppv_range(t.cases, r.errors, natural, g));
+    }
+    table.rows.push_back({r.name, Words{"any", "いずれか"}});
+    add_range(table.rows.back(), ppv_range_any(t.cases, r.errors, plain));
+    add_range(table.rows.back(), ppv_range_any(t.cases, r.errors, natural));
   }
   return s;
 }
@@ -187,9 +196,10 @@ void add_predictive_values(const PublishedTable& t, ReportSection& s) {
       {"Predictive values of \"any\" at the natural prevalence of " +
            format_double(100 * share, 2) + " % (" + with_commas(sum(t.natural) - t.natural[0]) +
            " of " + with_commas(sum(t.natural)) + "), if every missed case was answered \"none\"",
-       "自然な割合" + format_double(100 * share, 2) +
-           " %での適中率（見落としは全て「なし」と仮定）"},
-      {{"who", "判定者"}, "PPV", "NPV", {"accuracy", "正解率"}});
+       "自然な割合" + format_double(100 * share, 2) + " %（" + with_commas(sum(t.natural)) +
+           "名中" + with_commas(sum(t.natural) - t.natural[0]) +
+           "名）での「いずれか」の的中率（見落としは全て「なし」と解答されたと仮定）"},
+      {{"who", "判定者"}, {"PPV", "陽性的中率"}, {"NPV", "陰性的中率"}, {"accuracy", "正診率"}});
   for (const auto& r : t.raters) {
     const int64_t missed = sum(r.errors) - r.errors[0];
     const auto v = predictive_values(positives - missed, positives, t.cases[0] - r.errors[0],
@@ -204,7 +214,21 @@ void add_predictive_values(const PublishedTable& t, ReportSection& s) {
 
 }  // namespace
 
+std::vector<std::string> known_examples() {
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(data_file("tasks/examples")))
+    if (entry.path().extension() == ".toml") out.push_back(entry.path().stem().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 PublishedTable read_published_table(const std::string& name) {
+  const auto known = known_examples();
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    std::string list;
+    for (const auto& one : known) list += (list.empty() ? "" : ", ") + one;
+    throw Error("E0806", "there is no example '" + name + "'", "Known examples: " + list + ".");
+  }
   const auto file = data_file("tasks/examples/" + name + ".toml");
   PublishedTable t;
   try {
@@ -214,7 +238,7 @@ PublishedTable read_published_table(const std::string& name) {
     t.assumption = {data["natural"]["assumption"].value_or(std::string()),
                     data["natural"]["assumption_ja"].value_or(std::string())};
     t.source = data["source"].value_or(std::string());
-    t.note = data["note"].value_or(std::string());
+    t.note = {data["note"].value_or(std::string()), data["note_ja"].value_or(std::string())};
     t.groups = texts(node("groups"));
     const auto en = texts(node("names")), ja = texts(node("names_ja"));
     for (size_t g = 0; g < en.size(); ++g) t.names.emplace_back(en[g], g < ja.size() ? ja[g] : "");
@@ -269,7 +293,8 @@ std::vector<ReportSection> published_sections(const PublishedTable& t) {
 PlainPage published_page(const PublishedTable& t) {
   return {.title = t.title,
           .lead = {"Source: " + t.source, "出典: " + t.source},
-          .foot = t.source + " · counts reconstructed, not the authors' data"};
+          .foot = {t.source + " · counts reconstructed, not the authors' data",
+                   t.source + " · 件数は再構成。著者のデータではありません"}};
 }
 
 }  // namespace gantry

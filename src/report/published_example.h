@@ -17,7 +17,8 @@ struct PublishedRater {
 };
 struct PublishedTable {
   Words title, assumption;
-  std::string source, note;
+  std::string source;
+  Words note;
   std::vector<std::string> groups;
   std::vector<Words> names;
   std::vector<int64_t> cases;    // of the test set, by group
@@ -25,7 +26,9 @@ struct PublishedTable {
   std::vector<PublishedRater> raters;
 };
 
-// Error E0506 (no such example), E0804 (the file is not one: counts that do not fit).
+// Names of the examples that come with the program.
+std::vector<std::string> known_examples();
+// Error E0806 (no such example), E0804 (the file is not one: counts that do not fit).
 PublishedTable read_published_table(const std::string& name);
 
 // PPV of "answered `group`" when the wrong answers of other groups may have been any wrong group:

@@ -39,6 +39,11 @@ TEST(PublishedExample, ReproducesTheTable) {
   // Full precision in JSON.
   const auto json = nlohmann::json::parse(sections_json(sections));
   EXPECT_DOUBLE_EQ(json["results"]["tables"]["readers"]["rows"][0][1]["value"], 696.0 / 711);
+  // The model took 3 + 5 cases of groups 1 and 2, and 7 of group 0, for another.
+  const auto& ppv = json["natural_prevalence"]["tables"]["ppv"]["rows"];
+  EXPECT_DOUBLE_EQ(ppv[0][2], 54.0 / (54 + 7 + 5));
+  EXPECT_DOUBLE_EQ(ppv[0][3], 1);
+  EXPECT_DOUBLE_EQ(ppv[0][4], 54 / (54 + 7.0 * 7255 / 567 + 5));
 }
 
 TEST(PublishedExample, NaturalPrevalenceAndItsAssumption) {
@@ -83,7 +88,13 @@ TEST(PublishedExample, PpvRangeHoldsEveryPossibleTable) {
 }
 
 TEST(PublishedExample, UnknownNamesAreRefused) {
-  EXPECT_THROW(read_published_table("nobody1999"), Error);
+  try {
+    read_published_table("nobody1999");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "E0806");
+    EXPECT_NE(std::string(error.what()).find("kanemaru2024"), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/curve_bands.h"
 
@@ -74,7 +75,7 @@ ReportSection ranking_section(const TestReport& r) {
                         {"Precision-recall curves; dotted: the group's share of the test set",
                          "適合率・再現率曲線。点線: テストセットでの群の割合"},
                         {"sensitivity (recall)", "感度（再現率）"},
-                        {"PPV (precision)", "陽性適中率（適合率）"});
+                        {"PPV (precision)", "陽性的中率（適合率）"});
   ReportTable t{"ranking",
                 {"Ranking by the probability of each group", "各群の確率による順位づけ"},
                 {{"group", "群"},
@@ -93,14 +94,16 @@ ReportSection ranking_section(const TestReport& r) {
   for (size_t g = 0; g < r.labels.size() && g < e.of_class.size(); ++g) {
     const auto data = one_against_rest(r, g);
     const auto n = static_cast<int64_t>(data.score.size());
-    const Words name{"group " + r.labels[g], "群 " + r.labels[g]};
+    const Words name{"group " + r.labels[g], "群 " + in_japanese(r.labels[g])};
     const auto& figures = e.of_class[g];
     const double share = n > 0 ? static_cast<double>(data.positives) / static_cast<double>(n) : 0;
     t.rows.push_back({group_words(r, static_cast<int>(g)), Cell::count(data.positives),
                       Cell::figure(figures.auc), Cell::figure(figures.auc_bootstrap),
                       Cell::figure(figures.average_precision),
-                      n > 0 ? Cell(format_double(share, 3) + ", " + with_commas(data.positives) +
-                                   " of " + with_commas(n))
+                      n > 0 ? Cell(Words{format_double(share, 3) + ", " +
+                                             with_commas(data.positives) + " of " + with_commas(n),
+                                         format_double(share, 3) + "、" +
+                                             with_commas(data.positives) + "/" + with_commas(n)})
                             : Cell(Words{"not defined", "定義されない"})});
     const auto band = roc_band(data.score, data.positive, patients, grid, options);
     if (band.points.empty()) {

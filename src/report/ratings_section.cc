@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/agreement.h"
 #include "stats/multiple_testing.h"
@@ -30,10 +31,13 @@ bool accepted(const Ratings& r, int grade) {
   return r.acceptable.at(static_cast<size_t>(grade)) != 0;
 }
 
-std::string acceptable_names(const Ratings& r) {
-  std::string out;
+Words acceptable_names(const Ratings& r) {
+  Words out;
   for (size_t g = 0; g < r.scale.size(); ++g)
-    if (r.acceptable[g]) out += (out.empty() ? "" : ", ") + r.scale[g];
+    if (r.acceptable[g]) {
+      out.ja += (out.empty() ? "" : "、") + in_japanese(r.scale[g]);
+      out.en += (out.empty() ? "" : ", ") + r.scale[g];
+    }
   return out;
 }
 
@@ -68,8 +72,8 @@ Estimate clustered_share(const Ratings& r,
 void add_shares(const Ratings& r, const Grades& grades, const BootstrapOptions& options,
                 ReportSection& s) {
   ReportTable t{"acceptable",
-                {"Share acceptable (" + acceptable_names(r) + ") by arm",
-                 "群別の許容できる割合（" + acceptable_names(r) + "）"},
+                {"Share acceptable (" + acceptable_names(r).en + ") by arm",
+                 "群別の許容割合（" + acceptable_names(r).ja + "）"},
                 {{"arm", "群"},
                  {"cases graded", "評価された症例"},
                  {"acceptable grades (Wilson)", "許容の評価（Wilson）"},
@@ -82,7 +86,7 @@ void add_shares(const Ratings& r, const Grades& grades, const BootstrapOptions& 
                           "群別の評価: 群内の割合と件数"},
               .x_label = {"share of the grades", "評価の割合"},
               .wide = true};
-  for (const auto& grade : r.scale) chart.series.push_back({.name = grade});
+  for (const auto& grade : r.scale) chart.series.push_back({.name = in_both(grade)});
   for (const auto& [arm, items] : grades) {
     std::vector<int64_t> counts(r.scale.size(), 0);
     std::set<std::string> raters;
@@ -187,9 +191,9 @@ void add_agreement(const Ratings& r, ReportSection& s) {
   }
   if (by_rater.size() < 2) return;
   const int classes = static_cast<int>(r.scale.size());
-  ReportTable& t = s.table("raters", {"Agreement of the raters", "評価者間の一致"},
+  ReportTable& t = s.table("raters", {"Agreement of the raters", "評価者間の一致度"},
                            {{"raters", "評価者"},
-                            {"same grade", "一致"},
+                            {"same grade", "一致率"},
                             {"quadratic weighted kappa", "二次重みκ"},
                             {"linear weighted kappa", "一次重みκ"},
                             {"plain kappa", "κ"}});
@@ -215,9 +219,10 @@ void add_agreement(const Ratings& r, ReportSection& s) {
   const auto counts = count_readings(classes, static_cast<int>(by_rater.size()), reading);
   ReportTable& all = s.table("raters_overall", {"All raters together", "評価者全員"},
                              {{"coefficient", "係数"}, {"value", "値"}});
-  all.rows.push_back({"Krippendorff's alpha (quadratic weights)",
-                      Cell::figure(krippendorff_alpha(counts, AgreementWeights::kQuadratic))});
-  all.rows.push_back({"Gwet's AC2 (quadratic weights)",
+  all.rows.push_back(
+      {Words{"Krippendorff's alpha (quadratic weights)", "Krippendorffのα（二次重み）"},
+       Cell::figure(krippendorff_alpha(counts, AgreementWeights::kQuadratic))});
+  all.rows.push_back({Words{"Gwet's AC2 (quadratic weights)", "GwetのAC2（二次重み）"},
                       Cell::figure(gwet_ac(counts, AgreementWeights::kQuadratic))});
 }
 
@@ -234,7 +239,7 @@ void add_comments(const Ratings& r, ReportSection& s) {
   for (const auto& rating : r.ratings)
     if (!rating.comment.empty())
       t.rows.push_back({rating.item, rating.arm, rating.rater,
-                        r.scale[static_cast<size_t>(rating.grade)], rating.comment});
+                        in_both(r.scale[static_cast<size_t>(rating.grade)]), rating.comment});
   if (!t.rows.empty()) s.tables.push_back(std::move(t));
 }
 
@@ -258,7 +263,7 @@ void say_completeness(const Ratings& r, ReportSection& s) {
            "未完了: " + with_commas(wanted) + "件中" + with_commas(wanted - got) +
                "件の評価がなく、補完しません。"},
           Tone::kWarning);
-  for (const auto& note : r.notes) s.say(note, Tone::kItem);
+  for (const auto& note : r.notes) s.say(in_both(note), Tone::kItem);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/agreement.h"
 #include "stats/descriptive.h"
@@ -17,6 +18,11 @@ namespace {
 using Tone = ReportParagraph::Tone;
 
 std::string n_of(int64_t n) { return with_commas(n); }
+
+Words range_words(double low, double high) {
+  return {format_double(low, 1) + " to " + format_double(high, 1),
+          format_double(low, 1) + "〜" + format_double(high, 1)};
+}
 
 // Who answers the cases: a reader, or the model; -1 where a case was not read.
 struct Answers {
@@ -52,20 +58,20 @@ void say_completeness(const TestReport& r, ReportSection& s) {
                  " others are not filled in; every comparison uses the reports that both sides "
                  "answered, and says how many.",
              "未完了: " + reader.reader + "は" + n_of(all) + "件中" + n_of(n) + "件を判読。残り" +
-                 n_of(all - n) + "件は補完せず、比較は双方が答えた報告だけで行います。"},
+                 n_of(all - n) + "件は補完せず、比較は双方が答えたレポートだけで行います。"},
             Tone::kWarning);
   }
-  for (const auto& note : r.reader_notes) s.say(note, Tone::kItem);
+  for (const auto& note : r.reader_notes) s.say(in_both(note), Tone::kItem);
 }
 
 ReportTable standard_table(const TestReport& r, const std::vector<Answers>& answers) {
   ReportTable t{
       "readers",
       {"Readers and model against the reference standard", "参照基準に対する読影者とモデル"},
-      {{"who", "判定者"}, {"accuracy", "正解率"}, {"macro F1", "マクロF1"}},
+      {{"who", "判定者"}, {"accuracy", "正診率"}, {"macro F1", "マクロF1"}},
       {}};
   for (const auto& label : r.labels)
-    t.head.push_back({"sensitivity, group " + label, "感度 群" + label});
+    t.head.push_back({"sensitivity, group " + label, "感度 群 " + in_japanese(label)});
   t.head.push_back({"kappa with the reference standard", "参照基準とのκ"});
   const auto patients = patients_of(r);
   for (const auto& who : answers) {
@@ -83,7 +89,8 @@ ReportTable standard_table(const TestReport& r, const std::vector<Answers>& answ
     options.bootstrap = bootstrap_of(r);
     const Evaluation e = evaluate(p, options);
     std::vector<Cell> row = {
-        who.is_model ? Words{who.name + " (model)", who.name + "（モデル）"} : Words{who.name},
+        who.is_model ? Words{who.name + " (model)", in_japanese(who.name) + "（モデル）"}
+                     : Words{who.name},
         Cell::figure(e.accuracy), Cell::figure(e.macro_f1)};
     for (const auto& c : e.of_class) row.push_back(Cell::figure(c.sensitivity));
     row.push_back(Cell::figure(e.kappa));
@@ -104,7 +111,7 @@ ReportTable time_table(const TestReport& r) {
                 {"Reading times in seconds; the model's total includes loading",
                  "読影時間（秒）。モデルの合計は読込みを含む"},
                 {{"who", "判定者"},
-                 {"reports timed", "計時した報告"},
+                 {"reports timed", "計時したレポート"},
                  {"total", "合計"},
                  {"median (interval)", "中央値（区間）"},
                  {"quartiles", "四分位"},
@@ -112,8 +119,8 @@ ReportTable time_table(const TestReport& r) {
                 {}};
   if (const auto* m = model_of(r); m != nullptr && m->seconds > 0)
     t.rows.push_back(
-        {Words{m->name + " (model)", m->name + "（モデル）"}, Cell::count(m->evaluation.n),
-         Cell::value(m->seconds, 1),
+        {Words{m->name + " (model)", in_japanese(m->name) + "（モデル）"},
+         Cell::count(m->evaluation.n), Cell::value(m->seconds, 1),
          Words{"answers in batches: not timed singly", "一括処理のため個別には計時なし"}, "", ""});
   for (const auto& reader : r.readers) {
     const auto seconds = timed(reader);
@@ -123,18 +130,17 @@ ReportTable time_table(const TestReport& r) {
       continue;
     }
     t.rows.push_back({reader.reader, Cell::count(q.n), Cell::value(q.total, 1),
-                      Cell::figure(median_estimate(seconds), 1),
-                      format_double(q.first, 1) + " to " + format_double(q.third, 1),
-                      format_double(q.lowest, 1) + " to " + format_double(q.highest, 1)});
+                      Cell::figure(median_estimate(seconds), 1), range_words(q.first, q.third),
+                      range_words(q.lowest, q.highest)});
   }
   return t;
 }
 
 ReportTable time_tests(const TestReport& r) {
   ReportTable t{"reading_time_tests",
-                {"Times of two readers on the same reports", "同じ報告での二人の読影時間"},
+                {"Times of two readers on the same reports", "同じレポートでの二人の読影時間"},
                 {{"readers", "読影者"},
-                 {"reports timed by both", "双方が計時した報告"},
+                 {"reports timed by both", "双方が計時したレポート"},
                  {"shift in seconds (Hodges-Lehmann)", "差（秒, Hodges-Lehmann）"},
                  {"Wilcoxon signed-rank p", "Wilcoxon符号付順位p"}},
                 {}};
@@ -161,18 +167,26 @@ ConfusionMatrix cross_table(int classes, const std::vector<int>& a, const std::v
   return table;
 }
 
+const Words kModel{"model", "モデル"}, kReference{"reference", "参照基準"};
+
+Words in_words(const Answers& who) {
+  for (const Words& known : {kModel, kReference})
+    if (who.name == known.en) return known;
+  return {who.name, who.name};
+}
+
 // Pairs of readers, model and reference standard; the heat map holds the kappas.
 void add_agreement(const TestReport& r, std::vector<Answers> who, ReportSection& s) {
   const int classes = static_cast<int>(r.labels.size());
-  Answers standard{"reference", {}, false};
+  Answers standard{kReference.en, {}, false};
   for (const auto& c : r.cases) standard.label.push_back(c.truth);
   who.push_back(std::move(standard));
   for (auto& w : who)
-    if (w.is_model) w.name = "model";  // its whole name is in the table of readers
+    if (w.is_model) w.name = kModel.en;  // its whole name is in the table of readers
   ReportTable t{"agreement",
-                {"Agreement of every pair", "全ての組の一致"},
+                {"Agreement of every pair", "全ての組の一致度"},
                 {{"pair", "組"},
-                 {"same answer", "一致"},
+                 {"same answer", "一致率"},
                  {"Cohen's kappa", "Cohenのκ"},
                  {"quadratic kappa", "二次重みκ"},
                  {"margins differ: Stuart-Maxwell p", "周辺分布の差: Stuart-Maxwell p"},
@@ -181,11 +195,11 @@ void add_agreement(const TestReport& r, std::vector<Answers> who, ReportSection&
   Chart map{.name = "agreement",
             .kind = ChartKind::kHeatMap,
             .caption = {"Cohen's kappa of every pair, and the number of reports that both answered",
-                        "全ての組のCohenのκと報告数"}};
+                        "全ての組のCohenのκとレポート数"}};
   map.wide = who.size() > 4;
   for (const auto& w : who) {
     map.columns.push_back(w.name);
-    map.series.push_back({.name = w.name,
+    map.series.push_back({.name = in_words(w),
                           .y = std::vector<double>(who.size(), std::nan("")),
                           .texts = std::vector<std::string>(who.size())});
   }
@@ -194,7 +208,8 @@ void add_agreement(const TestReport& r, std::vector<Answers> who, ReportSection&
       const auto table = cross_table(classes, who[a].label, who[b].label);
       const Estimate kappa = cohen_kappa(table);
       const auto n = static_cast<int64_t>(table.total());
-      t.rows.push_back({who[a].name + " / " + who[b].name,
+      const Words first = in_words(who[a]), second = in_words(who[b]);
+      t.rows.push_back({Words{first.en + " / " + second.en, first.ja + " / " + second.ja},
                         Cell::figure(wilson(static_cast<int64_t>(table.correct()), n)),
                         Cell::figure(kappa),
                         Cell::figure(cohen_kappa(table, AgreementWeights::kQuadratic)),
@@ -219,12 +234,13 @@ void add_overall_agreement(const TestReport& r, ReportSection& s) {
   ReportTable& t =
       s.table("agreement_overall",
               {"Agreement of all " + std::to_string(people) + " readers together",
-               std::to_string(people) + "名全員の一致"},
+               std::to_string(people) + "名全員の一致度"},
               {{"coefficient", "係数"},
-               {"value (n: reports read by two or more)", "値（n: 二名以上が判読した報告）"}});
-  t.rows.push_back({"Fleiss' kappa", Cell::figure(fleiss_kappa(counts))});
-  t.rows.push_back({"Krippendorff's alpha (nominal)", Cell::figure(krippendorff_alpha(counts))});
-  t.rows.push_back({"Gwet's AC1", Cell::figure(gwet_ac(counts))});
+               {"value (n: reports read by two or more)", "値（n: 二名以上が判読したレポート）"}});
+  t.rows.push_back({Words{"Fleiss' kappa", "Fleissのκ"}, Cell::figure(fleiss_kappa(counts))});
+  t.rows.push_back({Words{"Krippendorff's alpha (nominal)", "Krippendorffのα（名義尺度）"},
+                    Cell::figure(krippendorff_alpha(counts))});
+  t.rows.push_back({Words{"Gwet's AC1", "GwetのAC1"}, Cell::figure(gwet_ac(counts))});
 }
 
 struct Pair {
@@ -277,7 +293,7 @@ void add_model_against_readers(const TestReport& r, const std::vector<Answers>& 
   ReportTable t{"model_against_readers",
                 {"The model against each reader, on the reports that both answered; differences in "
                  "accuracy are model - reader",
-                 "双方が答えた報告での、モデルと各読影者。正解率の差はモデル − 読影者"},
+                 "双方が答えたレポートでの、モデルと各読影者。正診率の差はモデル − 読影者"},
                 {{"reader", "読影者"},
                  {"both right", "両方正答"},
                  {"only the model", "モデルのみ正答"},
@@ -314,7 +330,7 @@ void add_model_against_readers(const TestReport& r, const std::vector<Answers>& 
   ReportTable& ni =
       s.table("noninferiority",
               {"Non-inferiority of the model's accuracy, margin " + format_double(margin, 3),
-               "モデルの正解率の非劣性（マージン " + format_double(margin, 3) + "）"},
+               "モデルの正診率の非劣性（マージン " + format_double(margin, 3) + "）"},
               {{"reader", "読影者"},
                {"model - reader (Tango)", "モデル − 読影者（Tango）"},
                {"p, one-sided", "p（片側）"},
@@ -375,11 +391,11 @@ void add_cochran(const TestReport& r, const std::vector<Answers>& answers, Repor
   const TestResult q = cochran_q(static_cast<int>(answers.size()), right);
   ReportTable& t = s.table("cochran", {"All of them at once", "全員を同時に"},
                            {{"test", "検定"},
-                            {"reports answered by all", "全員が答えた報告"},
+                            {"reports answered by all", "全員が答えたレポート"},
                             {"statistic", "統計量"},
                             "p"});
   t.rows.push_back({Words{"Cochran's Q: equal accuracy of the model and all readers",
-                          "CochranのQ: モデルと全読影者の正解率が等しい"},
+                          "CochranのQ: モデルと全読影者の正診率が等しい"},
                     Cell::count(n), Cell::value(q.defined ? q.statistic : std::nan(""), 3),
                     Cell::p_value(q)});
 }

@@ -104,6 +104,7 @@ struct Chart {
   bool log_x = false;
   bool wide = false;  // the whole width of the page; else two stand side by side
   std::string svg;
+  std::vector<Words> words;  // further texts inside the drawing, for the other language
 };
 
 struct ReportSection {

@@ -170,18 +170,19 @@ void from_json(const nlohmann::json& j, ChartSeries& s) {
   j.at("colour").get_to(s.colour);
 }
 GANTRY_FIELDS(Chart, name, kind, caption, x_label, y_label, categories, columns, series, fixed_x,
-              fixed_y, x_low, x_high, y_low, y_high, has_reference, reference, log_x, wide, svg)
+              fixed_y, x_low, x_high, y_low, y_high, has_reference, reference, log_x, wide, svg,
+              words)
 GANTRY_FIELDS(Cell, kind, text, number, defined, estimate, decimals)
 GANTRY_FIELDS(ReportTable, name, caption, head, rows, folded)
 GANTRY_FIELDS(ReportParagraph, text, tone)
 GANTRY_FIELDS(ReportSection, name, title, paragraphs, tables, charts)
 GANTRY_FIELDS(FlowBox, text, kept_reports, kept_patients, dropped_reports, dropped_patients)
 GANTRY_FIELDS(SetBox, name, reports, patients, per_group, per_group_before)
-GANTRY_FIELDS(TestReport, study, task, title, title_ja, question, source, synthetic, data_note, run,
-              tested_at, looks, earlier_looks, labels, label_names, label_names_ja, flow, sets,
-              split_method, split_proof, notes, classifiers, comparisons, restarts, recipe,
-              recipe_cases, temperature, abstention, abstention_note, answered_accuracy, coverage,
-              windowed_cases, cases, weighed_by, bootstrap_samples, training_seconds,
+GANTRY_FIELDS(TestReport, study, task, title, title_ja, question, question_ja, source, synthetic,
+              data_note, run, tested_at, looks, earlier_looks, labels, label_names, label_names_ja,
+              flow, sets, split_method, split_proof, notes, classifiers, comparisons, restarts,
+              recipe, recipe_cases, temperature, abstention, abstention_note, answered_accuracy,
+              coverage, windowed_cases, cases, weighed_by, bootstrap_samples, training_seconds,
               useful_tokens_per_second, percent_of_ceiling, peak_memory_bytes, identity, answering,
               repeated, answer_failures, answers_judged, answer_scores, readers, reader_notes,
               margins, ratings, first_lines, sections)

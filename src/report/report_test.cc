@@ -171,6 +171,9 @@ TEST(Page, FailuresOfCodesAndTextsStandBesideThoseOfGroups) {
       nlohmann::json::parse(html.substr(begin, html.find("</script>", begin) - begin));
   ASSERT_EQ(data["failures"].size(), 2u);
   const auto& code = data["failures"][1];
+  EXPECT_EQ(code["arms"][0][0][0], "nearest training case");
+  EXPECT_EQ(code["arms"][0][0][1], "最も近い学習症例");
+  EXPECT_EQ(code["arms"][0][1], "C61");
   EXPECT_EQ(code["question"], "code");
   EXPECT_EQ(code["answer"], "C64.9 Kidney");
   EXPECT_EQ(code["sure"], 0.7123);
@@ -222,9 +225,135 @@ TEST(Page, SaysSyntheticAndTheNumberOfLooks) {
 
 TEST(Page, AsksForNothingFromOutside) {
   const TestReport r = some_report();
-  std::string page = report_page(r, report_sections(r), {{"flow", flow_diagram_svg(r)}});
+  std::string page = report_page(r, report_sections(r), {{"flow", flow_diagram(r).svg}});
   for (const char* word : {"src=\"http", "href=\"http", "url(http", "@import", "fetch(", "XMLHttp"})
     EXPECT_EQ(page.find(word), std::string::npos) << word;
+}
+
+// All that a test has to tell, in the program's own words.
+TestReport told_report() {
+  TestReport r = some_report();
+  r.question = "Does the report tell of metastasis?";
+  r.question_ja = "転移の記載があるか。";
+  r.label_names_ja = {"骨転移なし", "進行", "不変"};
+  r.classifiers[0].name = "multilingual-e5-small, 3 restarts averaged, TF-IDF member";
+  r.classifiers[0].description = "the study's classifier, chosen on tuning cases alone";
+  r.classifiers[1].name = r.comparisons[0].baseline = "TF-IDF + logistic regression";
+  r.flow = {{"imported", 20, 16, 0, 0},
+            {"holds one of: 転移, meta (whole)", 18, 15, 2, 1},
+            {"text of 1 characters or more", 17, 15, 1, 0},
+            {"has a reference label (0, 1, 2)", 16, 15, 1, 0}};
+  r.split_method = "source";
+  r.split_proof =
+      "0 patients in two sets, 0 near-identical pairs of texts across sets (12 pairs compared)";
+  r.notes = {"reports without a patient's number: 3; each counts as its own patient"};
+  RestartCurve curve{.restart = 1, .seed = 7, .best_epoch = 1, .chosen = true};
+  curve.tuned_on = "fold 1 of 5";
+  curve.training_loss = curve.tuning_loss = curve.accuracy = curve.macro_f1 = {0.5, 0.6};
+  r.restarts = {curve, curve};
+  r.recipe = {{"encoder and TF-IDF member joined", r.classifiers[0].evaluation.accuracy,
+               r.classifiers[0].evaluation.macro_f1}};
+  r.recipe_cases = "780 tuning cases, each answered by what was not trained on it";
+  r.abstention.attainable = true;
+  r.abstention.rule = "observed error rate of answered cases at most 2.00 % on the tuning set";
+  r.useful_tokens_per_second = r.training_seconds = 10;
+  r.identity = {{"run", "run-1"}, {"base weights (SHA-256)", "abc"}, {"tested by", "gantry 1"}};
+  r.answering = {{"without a required section", "whole-text"},
+                 {"decoding", "the group of the highest probability; nothing is drawn by chance"}};
+  r.weighed_by = "gradient x input of the first encoder, for the answer given";
+  r.repeated = {{.question = "group",
+                 .how = "same settings",
+                 .times = 1,
+                 .cases = 6,
+                 .score = "right",
+                 .scores = {1.0}}};
+  r.readers = {{"A", {0, 0, 1, 1, 2, -1}, {1, 1, 1, 1, 1, -1}},
+               {"B", {0, 0, 1, 2, 2, 2}, {2, 2, 2, 2, 3, 3}}};
+  r.reader_notes = {
+      "2 stored readings are of reports that are not in this test set, or of labels it does not "
+      "have; they are left out."};
+  r.margins = {{0.05, "2026-01-01T00:00:00Z", 1}};
+  r.ratings = {{"not acceptable", "acceptable"},
+               {0, 1},
+               {{"r", "c", "a", 1, ""}, {"q", "c", "a", 0, ""}},
+               1,
+               {"1 stored grades are not on today's scale (ratings.scale) and are left out."}};
+  return r;
+}
+
+// The texts of a page in its Japanese speech: what stands in no tag, no script, no style, and not
+// in the English half.
+std::vector<std::string> japanese_texts(const std::string& page) {
+  std::vector<std::string> out;
+  std::vector<std::pair<std::string, bool>> open;  // name, hidden
+  for (size_t at = 0; at < page.size();) {
+    if (page[at] != '<') {
+      const size_t end = std::min(page.find('<', at), page.size());
+      if (open.empty() || !open.back().second) out.push_back(page.substr(at, end - at));
+      at = end;
+      continue;
+    }
+    const size_t end = page.find('>', at);
+    const std::string tag = page.substr(at + 1, end - at - 1),
+                      name = tag.substr(0, tag.find_first_of(" \n"));
+    at = end + 1;
+    if (name[0] == '/') {
+      while (open.back().first != name.substr(1)) open.pop_back();  // <p>, <li> may stay open
+      open.pop_back();
+    } else if (name == "script" || name == "style") {
+      at = page.find("</" + name + ">", at) + name.size() + 3;
+    } else if (name != "meta" && name != "input" && name != "br" && name != "wbr" &&
+               name[0] != '!') {
+      const bool hidden = tag.find("class=\"en\"") != std::string::npos || name == "title" ||
+                          name == "option" || name == "noscript";
+      open.emplace_back(name, hidden || (!open.empty() && open.back().second));
+    }
+  }
+  return out;
+}
+
+// Four English words in a row.
+bool is_english(const std::string& text) {
+  int words = 0, letters = 0;
+  for (char c : text + " ") {
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
+      ++letters;
+      continue;
+    }
+    const bool part = c == ' ' || c == ',' || c == '.' || c == ';';
+    words = !part ? 0 : letters > 1 ? words + 1 : letters == 1 ? 0 : words;
+    letters = 0;
+    if (words >= 4) return true;
+  }
+  return false;
+}
+
+TEST(Page, SpeaksJapaneseThroughout) {
+  const std::string page = page_of(told_report());
+  int japanese = 0;
+  for (const std::string& text : japanese_texts(page)) {
+    japanese += text.find("レポート") != std::string::npos;
+    const bool cited = text.find("et al.") != std::string::npos;  // titles of journals
+    EXPECT_TRUE(cited || !is_english(text)) << text;
+  }
+  EXPECT_GT(japanese, 10);
+  EXPECT_TRUE(is_english("the group of the highest"));
+  EXPECT_FALSE(is_english("AUC DeLong"));
+  for (const char* words :
+       {"再学習3回の平均", "次のいずれかを含む: 転移、meta（全文）", "患者番号のないレポート3件",
+        "転移の記載があるか", "5分割の1番目", "勾配×入力"})
+    EXPECT_NE(page.find(words), std::string::npos) << words;
+}
+
+TEST(Checklists, EveryItemIsAskedAndAnsweredInJapanese) {
+  for (const auto& s : checklist_sections(told_report())) {
+    EXPECT_FALSE(s.paragraphs[0].text.ja.empty()) << s.name;
+    for (const auto& row : s.tables[0].rows) {
+      EXPECT_FALSE(row[1].text.ja.empty()) << s.name << " " << row[0].text.en;
+      EXPECT_EQ(row[2].text.en.empty(), row[2].text.ja.empty()) << s.name << " " << row[0].text.en;
+      EXPECT_EQ(row[2].text.ja.find('{'), std::string::npos) << row[2].text.ja;
+    }
+  }
 }
 
 TEST(Page, OfATestWithoutAClassifier) {
@@ -288,7 +417,7 @@ TEST(Metrics, NotDefinedIsNullAndFiguresAreWhole) {
 }
 
 TEST(FlowDiagram, HoldsEveryCount) {
-  std::string svg = flow_diagram_svg(some_report());
+  std::string svg = flow_diagram(some_report()).svg;
   for (const char* text :
        {"20 reports, 16 patients", "4 reports, 1 patient<", "group 0: 4 sampled of 40", "test set"})
     EXPECT_NE(svg.find(text), std::string::npos) << text;

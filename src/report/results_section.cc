@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/proportion.h"
 
@@ -12,10 +13,10 @@ ReportTable classifiers(const TestReport& r) {
                 {"All classifiers on the same test set; 95 % intervals in brackets",
                  "同じテストセットでの全分類器（括弧内は95 %信頼区間）"},
                 {{"classifier", "分類器"},
-                 {"accuracy", "正解率"},
+                 {"accuracy", "正診率"},
                  {"macro F1", "マクロF1"},
                  {"kappa (with the reference standard)", "κ（参照基準と）"},
-                 {"AUC (mean one-vs-rest)", "AUC（一対他の平均）"},
+                 {"AUC (mean one-vs-rest)", "AUC（各群対その他の平均）"},
                  {"Brier", "Brierスコア"},
                  {"calibration error", "較正誤差"},
                  {"seconds, whole set", "全件の秒数"}},
@@ -23,9 +24,10 @@ ReportTable classifiers(const TestReport& r) {
   for (const auto& c : r.classifiers) {
     const auto& e = c.evaluation;
     t.rows.push_back(
-        {c.name + "\n" + c.description, Cell::figure(e.accuracy), Cell::figure(e.macro_f1),
-         Cell::figure(e.kappa), Cell::figure(e.macro_auc), Cell::figure(e.brier),
-         Cell::figure(e.calibration_error),
+        {Words{c.name + "\n" + c.description,
+               in_japanese(c.name) + "\n" + in_japanese(c.description)},
+         Cell::figure(e.accuracy), Cell::figure(e.macro_f1), Cell::figure(e.kappa),
+         Cell::figure(e.macro_auc), Cell::figure(e.brier), Cell::figure(e.calibration_error),
          c.seconds > 0 ? Cell::value(c.seconds, 2) : Cell(Words{"not timed", "計時なし"})});
   }
   return t;
@@ -33,13 +35,14 @@ ReportTable classifiers(const TestReport& r) {
 
 ReportTable groups(const TestReport& r, const TestedClassifier& c, const std::string& name) {
   ReportTable t{name,
-                {"By group, each against the rest: " + c.name, "群別（各群対その他）: " + c.name},
+                {"By group, each against the rest: " + c.name,
+                 "群別（各群対その他）: " + in_japanese(c.name)},
                 {{"group", "群"},
                  {"n", "n"},
                  {"sensitivity", "感度"},
                  {"specificity", "特異度"},
-                 {"precision (PPV)", "陽性適中率"},
-                 {"NPV", "陰性適中率"},
+                 {"precision (PPV)", "陽性的中率"},
+                 {"NPV", "陰性的中率"},
                  "F1",
                  "AUC"},
                 {}};
@@ -60,7 +63,8 @@ ReportTable confusion(const TestReport& r, const ConfusionMatrix& m) {
                  "モデルの混同行列（行が参照基準）"},
                 {{"reference standard", "参照基準"}},
                 {}};
-  for (const auto& label : r.labels) t.head.push_back({"answered " + label, "解答 " + label});
+  for (const auto& label : r.labels)
+    t.head.push_back({"answered " + label, "解答 " + in_japanese(label)});
   t.head.push_back("n");
   for (int truth = 0; truth < m.classes(); ++truth) {
     std::vector<Cell> row = {group_words(r, truth)};
@@ -114,6 +118,8 @@ Words group_words(const TestReport& r, int g) {
   if (at < r.label_names.size() && !r.label_names[at].empty()) out.en += " " + r.label_names[at];
   if (at < r.label_names_ja.size() && !r.label_names_ja[at].empty())
     out.ja += " " + r.label_names_ja[at];
+  else if (const std::string japanese = in_japanese(r.labels[at]); japanese != r.labels[at])
+    out.ja += " " + japanese;
   else
     out.ja = out.en;
   return out;
@@ -154,7 +160,7 @@ ReportSection results_section(const TestReport& r) {
                           "確信の有無によらず全件に解答（" + n_of(e.n) + "件）"},
                     Cell::figure(e.accuracy)});
   t.rows.push_back({Words{"only the reports above the threshold; " + n_of(held) + " held back",
-                          "閾値以上の報告だけ（" + n_of(held) + "件は保留）"},
+                          "閾値以上のレポートだけ（" + n_of(held) + "件は保留）"},
                     Cell::figure(r.answered_accuracy)});
   t.rows.push_back({Words{"held back counted as not right", "保留を不正答に数える"},
                     Cell::figure(right_and_answered(r))});
@@ -164,22 +170,22 @@ ReportSection results_section(const TestReport& r) {
 ReportSection baselines_section(const TestReport& r) {
   ReportSection s{.name = "baselines",
                   .title = {"Against simple baselines", "単純な比較手法との差"}};
-  ReportTable& t = s.table(
-      "comparisons",
-      {"The model against each baseline, on the same reports", "同じ報告での、モデルと各比較手法"},
-      {{"baseline", "比較手法"},
-       {"both right", "両方正答"},
-       {"only the model", "モデルのみ正答"},
-       {"only the baseline", "比較手法のみ正答"},
-       {"both wrong", "両方誤答"},
-       {"McNemar p (exact)", "McNemar p（正確）"},
-       {"macro F1 difference", "マクロF1の差"},
-       {"accuracy difference", "正解率の差"}});
+  ReportTable& t = s.table("comparisons",
+                           {"The model against each baseline, on the same reports",
+                            "同じレポートでの、モデルと各比較手法"},
+                           {{"baseline", "比較手法"},
+                            {"both right", "両方正答"},
+                            {"only the model", "モデルのみ正答"},
+                            {"only the baseline", "比較手法のみ正答"},
+                            {"both wrong", "両方誤答"},
+                            {"McNemar p (exact)", "McNemar p（正確）"},
+                            {"macro F1 difference", "マクロF1の差"},
+                            {"accuracy difference", "正診率の差"}});
   for (const auto& c : r.comparisons)
-    t.rows.push_back({c.baseline, Cell::count(c.both_right), Cell::count(c.model_only_right),
-                      Cell::count(c.baseline_only_right), Cell::count(c.both_wrong),
-                      Cell::p_value(c.mcnemar_p), Cell::figure(c.macro_f1_difference),
-                      Cell::figure(c.accuracy_difference)});
+    t.rows.push_back({in_both(c.baseline), Cell::count(c.both_right),
+                      Cell::count(c.model_only_right), Cell::count(c.baseline_only_right),
+                      Cell::count(c.both_wrong), Cell::p_value(c.mcnemar_p),
+                      Cell::figure(c.macro_f1_difference), Cell::figure(c.accuracy_difference)});
   size_t at = 0;
   for (const auto& c : r.classifiers)
     if (!c.is_model) s.tables.push_back(groups(r, c, "groups_baseline_" + std::to_string(++at)));
@@ -194,17 +200,17 @@ ReportSection prevalence_section(const TestReport& r) {
   s.say(
       {"The test set was under-sampled by group. Here each report counts 1 / sampling fraction "
        "times; the fractions are taken as known.",
-       "テストセットは群ごとに間引かれています。ここでは各報告を抽出割合の逆数で重み付けしま"
+       "テストセットは群ごとに間引かれています。ここでは各レポートを抽出割合の逆数で重み付けしま"
        "す（抽出割合は既知とする）。"});
   ReportTable& t =
       s.table("natural_prevalence",
               {"Weighted back to the natural prevalence", "自然な有病割合への重み戻し"},
               {{"group", "群"},
                {"share in nature (weighted n)", "自然な割合（重み付きn）"},
-               {"PPV raw", "陽性適中率（生）"},
-               {"PPV weighted", "陽性適中率（重み付き）"},
-               {"NPV raw", "陰性適中率（生）"},
-               {"NPV weighted", "陰性適中率（重み付き）"},
+               {"PPV raw", "陽性的中率（生）"},
+               {"PPV weighted", "陽性的中率（重み付き）"},
+               {"NPV raw", "陰性的中率（生）"},
+               {"NPV weighted", "陰性的中率（重み付き）"},
                {"sensitivity weighted", "感度（重み付き）"}});
   const std::string all = with_commas(static_cast<int64_t>(weighted.confusion.total()));
   for (size_t g = 0; g < weighted.of_class.size(); ++g) {
@@ -215,8 +221,8 @@ ReportSection prevalence_section(const TestReport& r) {
                       Cell::figure(e.of_class[g].npv), Cell::figure(w.npv),
                       Cell::figure(w.sensitivity)});
   }
-  ReportTable& a = s.table("natural_accuracy", {"Accuracy", "正解率"},
-                           {{"accuracy", "正解率"}, {"figure", "値"}});
+  ReportTable& a = s.table("natural_accuracy", {"Accuracy", "正診率"},
+                           {{"accuracy", "正診率"}, {"figure", "値"}});
   a.rows.push_back({Words{"raw", "生"}, Cell::figure(e.accuracy)});
   a.rows.push_back({Words{"weighted", "重み付き"}, Cell::figure(weighted.accuracy)});
   return s;

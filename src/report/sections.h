@@ -32,7 +32,7 @@ std::vector<ReportSection> checklist_sections(const TestReport& report);
 ReportSection model_card_section(const TestReport& report);
 
 // Histogram of paired differences (tuned - original), 21 bins about 0: of arms or of runs.
-Chart score_shift_chart(const std::string& name, const std::string& what,
+Chart score_shift_chart(const std::string& name, const Words& what,
                         std::span<const double> differences);
 
 // Small things they share.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/proportion.h"
 
@@ -140,20 +141,20 @@ ReportSection subgroups_section(const TestReport& r) {
       {"Accuracy in each subgroup, Wilson intervals, not adjusted for looking at many; an asterisk "
        "marks fewer than " +
            small + " reports, of which little can be said.",
-       "部分集団ごとの正解率（Wilson区間、多重性の調整なし）。* は" + small +
+       "部分集団ごとの正診率（Wilsonの信頼区間、多重性の調整なし）。* は" + small +
            "件未満で、多くは言えません。"});
   ReportTable& t =
-      s.table("subgroups", {"Accuracy and sensitivity by subgroup", "部分集団別の正解率と感度"},
+      s.table("subgroups", {"Accuracy and sensitivity by subgroup", "部分集団別の正診率と感度"},
               {{"kind", "種類"},
                {"subgroup", "部分集団"},
-               {"accuracy", "正解率"},
+               {"accuracy", "正診率"},
                {"sensitivity, all groups but the first together", "感度（第1群以外の合計）"}});
   Chart c{
       .name = "subgroups",
       .kind = ChartKind::kForest,
       .caption = {"Accuracy by subgroup; dashed: all reports; * fewer than " + small + " reports",
-                  "部分集団別の正解率。破線: 全件。* は" + small + "件未満"},
-      .x_label = {"accuracy", "正解率"},
+                  "部分集団別の正診率。破線: 全件。* は" + small + "件未満"},
+      .x_label = {"accuracy", "正診率"},
       .has_reference = true,
       .wide = true};
   ChartSeries points;
@@ -164,9 +165,11 @@ ReportSection subgroups_section(const TestReport& r) {
   for (const auto& g : groups) {
     const Estimate e = wilson(g.right, g.n);
     const std::string mark = g.n < kSmall ? " *" : "";
-    t.rows.push_back({kind_words(g.kind), g.value + mark, Cell::figure(e),
-                      Cell::figure(wilson(g.found, g.present))});
+    t.rows.push_back({kind_words(g.kind), Words{g.value + mark, in_japanese(g.value) + mark},
+                      Cell::figure(e), Cell::figure(wilson(g.found, g.present))});
     c.categories.push_back(g.kind + ": " + g.value + mark);
+    c.words.push_back(
+        {c.categories.back(), kind_words(g.kind).ja + ": " + in_japanese(g.value) + mark});
     points.y.push_back(e.value);
     points.lower.push_back(e.lower);
     points.upper.push_back(e.upper);

@@ -156,7 +156,7 @@ struct SetBox {
 };
 
 struct TestReport {
-  std::string study, task, title, title_ja, question,
+  std::string study, task, title, title_ja, question, question_ja,
       source;                              // source: the published study followed, or ""
   bool synthetic = false;                  // said on every page
   std::string data_note;                   // what the data are, in the words of study.toml

@@ -42,11 +42,13 @@ ReportTable answers_table(const TestReport& r, bool failures_only) {
   return t;
 }
 
+const std::string kByteOrderMark = "\xEF\xBB\xBF";  // by which spreadsheets know UTF-8
+
 // Draws every chart, and writes plots and tables as files.
 std::map<std::string, std::string> write_parts(const std::vector<ReportSection>& sections,
                                                const std::filesystem::path& folder) {
-  make_private_folder(folder / "tables");
-  make_private_folder(folder / "plots");
+  for (const char* name : {"tables", "tables/ja", "plots", "plots/ja"})
+    make_private_folder(folder / name);
   std::map<std::string, std::string> svg;
   const bool draws = gnuplot_available();
   for (const auto& s : sections) {
@@ -56,11 +58,16 @@ std::map<std::string, std::string> write_parts(const std::vector<ReportSection>&
       if (drawn.empty()) continue;
       svg[chart.name] = drawn;
       write_file_atomically(folder / "plots" / (chart.name + ".svg"), drawn);
+      write_file_atomically(folder / "plots/ja" / (chart.name + ".svg"),
+                            svg_in_japanese(drawn, chart));
       if (chart.kind != ChartKind::kSvg)
         write_file_atomically(folder / "plots" / (chart.name + ".csv"), chart_csv(chart));
     }
-    for (const auto& table : s.tables)
+    for (const auto& table : s.tables) {
       write_file_atomically(folder / "tables" / (table.name + ".csv"), table_csv(table));
+      write_file_atomically(folder / "tables/ja" / (table.name + ".csv"),
+                            kByteOrderMark + table_csv(table, Language::kJapanese));
+    }
   }
   return svg;
 }

@@ -1,6 +1,6 @@
 // Writes a test's report into a folder: report.html (one self-contained file), metrics.json,
-// predictions.csv, a CSV of every table, an SVG and a CSV of every plot, and test.json (all of it,
-// to write the report again).
+// predictions.csv, a CSV of every table (Japanese in tables/ja), an SVG (Japanese in plots/ja) and
+// a CSV of every plot, and test.json (all of it, to write the report again).
 #pragma once
 
 #include <filesystem>

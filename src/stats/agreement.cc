@@ -154,7 +154,7 @@ Estimate cohen_kappa(const ConfusionMatrix& table, AgreementWeights weights, dou
   const double centre = kappa - chance * (1 - kappa);
   const double variance = (sum - centre * centre) / (n * (1 - chance) * (1 - chance));
   Estimate e = point_estimate(kappa, static_cast<int64_t>(n), method);
-  if (!(variance > 1e-18)) return e;  // full agreement: the large-sample error is 0
+  if (!(variance > 1e-14)) return e;  // full agreement: the large-sample error is 0
   return wald_estimate(kappa, std::sqrt(variance), e.n, method, -1, 1, level);
 }
 

@@ -32,6 +32,21 @@ TEST(CohenKappa, MatchesStatsmodels) {
   }
 }
 
+// One reader calls everything the first of four groups: no agreement beyond chance, and no
+// variance but what rounding leaves.
+TEST(CohenKappa, OneReaderWithoutVarianceHasNoInterval) {
+  ConfusionMatrix table(4);
+  const double others[] = {75, 20, 14, 0};
+  for (int c = 0; c < 4; ++c) table.at(0, c) = others[c];
+  for (auto weights :
+       {AgreementWeights::kNone, AgreementWeights::kLinear, AgreementWeights::kQuadratic}) {
+    const Estimate kappa = cohen_kappa(table, weights);
+    EXPECT_TRUE(kappa.defined);
+    EXPECT_NEAR(kappa.value, 0, 1e-12);
+    EXPECT_FALSE(kappa.has_interval);
+  }
+}
+
 TEST(CohenKappa, OneGroupOnlyIsNotDefined) {
   ConfusionMatrix table(3);
   EXPECT_FALSE(cohen_kappa(table).defined);

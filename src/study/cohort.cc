@@ -116,7 +116,7 @@ std::vector<FlowStep> CohortRules::steps() const {
   }
   if (!any_.empty() || !all_.empty() || !none_.empty()) {
     std::string text;
-    if (!any_.empty()) text = "holds " + std::string(any_.size() > 1 ? "one of: " : "");
+    if (!any_.empty()) text = any_.size() > 1 ? "holds one of: " : "holds ";
     text += listed(rules.keywords_any);
     if (!all_.empty())
       text += (text.empty() ? "" : "; ") + ("holds all of: " + listed(rules.keywords_all));

@@ -81,7 +81,7 @@ struct Settings {
   // How a free-text answer is read into fields, where it is a radiotherapy regimen.
   struct Regimen {
     std::string terms;                     // data file of its words; "": the text has no fields
-    std::string rouge_tokens = "english";  // | "characters": what ROUGE counts
+    std::string rouge_tokens = "english";  // | "characters" | "morphemes": what ROUGE counts
   } regimen;
 
   // What a language model is told. A template may hold {text}, the case's text, and {NAME}, the

@@ -72,7 +72,7 @@ const SettingRow kRows[] = {
     {"codes.candidates", AT(codes.candidates), "", 1, 1000, false, "The ranker's best codes that the model gives its own probability, beside those that its search over the list finds."},
 
     {"regimen.terms", AT(regimen.terms), "", kAny, kAny, false, "Data file (`tasks/`) of the words of a radiotherapy regimen: answers are read into intent, technique, site, doses and so on, compared field by field and checked. Empty: the text has no fields."},
-    {"regimen.rouge_tokens", AT(regimen.rouge_tokens), "english|characters", kAny, kAny, false, "What ROUGE counts in free text: `english`, lower-case words of a-z and 0-9, stemmed, which is nothing of a Japanese text; or `characters`."},
+    {"regimen.rouge_tokens", AT(regimen.rouge_tokens), "english|characters|morphemes", kAny, kAny, false, "What ROUGE counts in free text: `english`, lower-case words of a-z and 0-9, stemmed, which is nothing of a Japanese text; `characters`; or `morphemes`, cut by MeCab with a dictionary that is installed (ipadic, unidic)."},
 
     {"prompt.chat", AT(prompt.chat), "", kAny, kAny, false, "Chat template around the prompt: its name, `none`, or `auto`, which is what the base model was made for."},
     {"prompt.instruction", AT(prompt.instruction), "", kAny, kAny, false, "What stands before every case."},

@@ -89,7 +89,8 @@ Task load_task(const std::string& name, Settings& settings) {
   const toml::table* about = whole["task"].as_table();
   if (about == nullptr)
     throw Error("E0507", file + ": no table [task]", "Give it a title and the kind of answers.");
-  const std::vector<std::string> known = {"title", "title_ja", "question", "source", "answers"};
+  const std::vector<std::string> known = {"title",       "title_ja", "question",
+                                          "question_ja", "source",   "answers"};
   for (auto&& [key, node] : *about) {
     if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
     std::string near = nearest_word(key.str(), known);
@@ -102,6 +103,7 @@ Task load_task(const std::string& name, Settings& settings) {
   task.title = text_in(*about, "title", file);
   task.title_ja = text_in(*about, "title_ja", file);
   task.question = text_in(*about, "question", file);
+  task.question_ja = text_in(*about, "question_ja", file);
   task.source = text_in(*about, "source", file);
   settings.study.answers = answers_in(*about, file);
   if (settings.study.asks("closed-set") && settings.labels.values.empty())

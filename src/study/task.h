@@ -18,7 +18,8 @@ struct Task {
   std::string title;  // "Bone metastasis in radiology reports"
   std::string title_ja;
   std::string question;  // one sentence, for the report
-  std::string source;    // the published study that the defaults follow, or ""
+  std::string question_ja;
+  std::string source;  // the published study that the defaults follow, or ""
   std::filesystem::path file;
 };
 

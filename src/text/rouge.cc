@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 
 #include "text/code_points.h"
+#include "text/mecab.h"
 #include "text/porter_stemmer.h"
 
 namespace gantry {
@@ -175,6 +177,16 @@ RougeTokens character_rouge_tokens() {
     for_each_code_point(text, [&](const CodePoint& c) {
       if (!is_python_space(c.value)) tokens.emplace_back(text.substr(c.begin, c.end - c.begin));
     });
+    return tokens;
+  };
+}
+
+RougeTokens morpheme_rouge_tokens(const std::string& name) {
+  const auto mecab = std::make_shared<const Mecab>(find_mecab_dictionary(name, {}), name);
+  return [mecab](std::string_view text) {
+    std::vector<std::string> tokens;
+    for (const auto& [begin, end] : mecab->morphemes(text))
+      tokens.emplace_back(text.substr(begin, end - begin));
     return tokens;
   };
 }

@@ -30,6 +30,9 @@ using RougeTokens = std::function<std::vector<std::string>(std::string_view)>;
 RougeTokens english_rouge_tokens(bool stem);
 // Each code point a token; white space is left out. Give NFKC text when widths should not matter.
 RougeTokens character_rouge_tokens();
+// Morphemes as MeCab cuts them with a dictionary that is on this machine: `name` is "ipadic",
+// "unidic_lite", ... (find_mecab_dictionary). Errors E0331 (none there), E0332.
+RougeTokens morpheme_rouge_tokens(const std::string& name);
 
 enum class SentenceEnd {
   kNewline,            // as rouge_score

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "text/porter_stemmer.h"
 
 namespace gantry {
@@ -60,6 +61,33 @@ TEST(Rouge, TakesAnyTokenizer) {
   EXPECT_DOUBLE_EQ(r.rouge1.recall, 3.0 / 4);
   EXPECT_DOUBLE_EQ(r.rouge1.precision, 3.0 / 5);
   EXPECT_DOUBLE_EQ(r.rouge2.recall, 2.0 / 3);
+}
+
+// The cuts are those of the mecab program with its IPA dictionary:
+// 多発 骨 転移 を 認める 。 / 骨 転移 は 認め ない 。
+TEST(Rouge, MorphemesAsMecabCutsThem) {
+  RougeTokens tokens;
+  try {
+    tokens = morpheme_rouge_tokens("ipadic");
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  EXPECT_EQ(tokens("多発骨転移を認める。"),
+            (std::vector<std::string>{"多発", "骨", "転移", "を", "認める", "。"}));
+  const Rouge r = rouge("多発骨転移を認める。", "骨転移は認めない。", tokens);
+  EXPECT_DOUBLE_EQ(r.rouge1.precision, 3.0 / 6);  // 骨, 転移 and the full stop
+  EXPECT_DOUBLE_EQ(r.rouge1.recall, 3.0 / 6);
+  EXPECT_DOUBLE_EQ(r.rouge2.f1, 1.0 / 5);  // 骨 転移
+  EXPECT_DOUBLE_EQ(r.rouge_l.f1, 3.0 / 6);
+}
+
+TEST(Rouge, AMissingDictionaryIsSaid) {
+  try {
+    morpheme_rouge_tokens("no such dictionary");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "E0331");
+  }
 }
 
 TEST(Rouge, JapaneseSentencesEndAtTheFullStop) {

@@ -5,6 +5,8 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "report/html.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "workflow/answer_sections.h"
 
@@ -13,17 +15,9 @@ namespace {
 
 std::string percent_or_score(double value) { return format_double(value, 3); }
 
-std::string interval_words(const Estimate& e) {
-  if (!e.defined) return "not defined";
-  std::string out = format_double(e.value, 3);
-  if (e.has_interval)
-    out += " (" + format_double(e.lower, 3) + " to " + format_double(e.upper, 3) + ")";
-  return out + ", n = " + with_commas(e.n);
-}
-
 // The steps of all restarts, as columns of steps.csv by name.
 struct Curve {
-  std::string name;
+  Words name;
   std::map<std::string, std::vector<double>> columns;
 };
 
@@ -40,8 +34,9 @@ std::vector<Curve> read_steps(const std::filesystem::path& file) {
       head = cells;
       continue;
     }
-    const std::string name = cells[0] + ", restart " + cells[1];
-    if (out.empty() || out.back().name != name) out.push_back({name, {}});
+    const Words name{cells[0] + ", restart " + cells[1],
+                     in_japanese(cells[0]) + "、再学習" + cells[1]};
+    if (out.empty() || out.back().name.en != name.en) out.push_back({name, {}});
     for (size_t c = 2; c < cells.size() && c < head.size(); ++c)
       out.back().columns[head[c]].push_back(std::stod(cells[c]));
   }
@@ -92,22 +87,26 @@ std::vector<ReportParagraph> first_lines(const std::vector<QuestionArms>& questi
     for (const Arm& arm : question.arms) {
       if (arm.role != ArmRole::kBaseline || arm.name == question.arms.front().name) continue;
       const ArmComparison c = compare_arms(question, question.arms.front(), arm, score, bootstrap);
-      const std::string what =
-          question_words(question.kind) + " (" + score_words(question.kind, score) +
-          "): " + percent_or_score(c.mean_first) + " against " + percent_or_score(c.mean_second) +
-          ", difference " + interval_words(c.difference) + ".";
+      const Words kind = in_both(question_words(question.kind)),
+                  by = in_both(score_words(question.kind, score)),
+                  difference = figure_words(c.difference), name = in_both(arm.name);
+      const std::string first = percent_or_score(c.mean_first),
+                        second = percent_or_score(c.mean_second);
+      const Words what{
+          kind.en + " (" + by.en + "): " + first + " against " + second + ", difference " +
+              difference.en + ".",
+          kind.ja + "（" + by.ja + "）は" + first + "対" + second + "、差 " + difference.ja + "。"};
       if (c.mean_first <= c.mean_second)
-        out.push_back({{"The model does not beat the baseline \"" + arm.name + "\" in " + what,
-                        "モデルは比較手法「" + arm.name + "」を上回りません: " + what},
+        out.push_back({{"The model does not beat the baseline \"" + name.en + "\" in " + what.en,
+                        "モデルは比較手法「" + name.ja + "」を上回りません: " + what.ja},
                        ReportParagraph::Tone::kBad});
       else if (c.difference.has_interval && c.difference.lower <= 0)
-        out.push_back({{"The model is ahead of the baseline \"" + arm.name + "\" in " + what +
-                            " The interval includes 0: this test set cannot tell them apart.",
-                        "モデルは比較手法「" + arm.name +
-                            "」を上回りますが、区間が0を含み、差は"
-                            "判断できません: " +
-                            what},
-                       ReportParagraph::Tone::kWarning});
+        out.push_back(
+            {{"The model is ahead of the baseline \"" + name.en + "\" in " + what.en +
+                  " The interval includes 0: this test set cannot tell them apart.",
+              "モデルは比較手法「" + name.ja +
+                  "」を上回りますが、信頼区間が0を含み、差があるとは言えません: " + what.ja},
+             ReportParagraph::Tone::kWarning});
     }
   }
   return out;
@@ -121,10 +120,12 @@ Chart shift_chart(const QuestionArms& question, const Arm& tuned, const Arm& ori
              before = case_scores(question, original, CaseScore::kGraded);
   std::vector<double> shift;
   for (size_t i = 0; i < after.size(); ++i) shift.push_back(after[i] - before[i]);
-  return score_shift_chart("shift_" + std::string(word_of(question.kind)),
-                           question_words(question.kind) + ", tuned - untuned: " +
-                               score_words(question.kind, CaseScore::kGraded),
-                           shift);
+  const Words kind = in_both(question_words(question.kind)),
+              score = in_both(score_words(question.kind, CaseScore::kGraded));
+  return score_shift_chart(
+      "shift_" + std::string(word_of(question.kind)),
+      {kind.en + ", tuned - untuned: " + score.en, kind.ja + "、調整後 − 調整前: " + score.ja},
+      shift);
 }
 
 }  // namespace
@@ -169,10 +170,11 @@ ReportSection original_section(const std::vector<QuestionArms>& questions,
         out.charts.push_back(shift_chart(question, *a, *b));
       for (CaseScore score : {CaseScore::kGraded, CaseScore::kRight}) {
         const ArmComparison c = compare_arms(question, *a, *b, score, bootstrap);
-        t.rows.push_back({question_words(question.kind), score_words(question.kind, score), c.first,
-                          c.second, Cell::value(c.mean_first, 3), Cell::value(c.mean_second, 3),
-                          Cell::figure(c.difference), Cell::p_value(c.wilcoxon),
-                          Cell::figure(c.effect), Cell::count(c.cases), Cell::count(c.zeros)});
+        t.rows.push_back(
+            {in_both(question_words(question.kind)), in_both(score_words(question.kind, score)),
+             in_both(c.first), in_both(c.second), Cell::value(c.mean_first, 3),
+             Cell::value(c.mean_second, 3), Cell::figure(c.difference), Cell::p_value(c.wilcoxon),
+             Cell::figure(c.effect), Cell::count(c.cases), Cell::count(c.zeros)});
       }
     }
   }
@@ -180,8 +182,10 @@ ReportSection original_section(const std::vector<QuestionArms>& questions,
     if (!question.examples.empty()) {
       std::string ids;
       for (const std::string& id : question.examples) ids += (ids.empty() ? "" : ", ") + id;
-      out.say("Examples shown in the few-shot arms for " + question_words(question.kind) + ": " +
-                  ids + ".",
+      out.say({"Examples shown in the few-shot arms for " + question_words(question.kind) + ": " +
+                   ids + ".",
+               "例示ありの手法で示した症例（" + in_japanese(question_words(question.kind)) +
+                   "）: " + ids + "。"},
               ReportParagraph::Tone::kSoft);
     }
   return out;
@@ -203,13 +207,13 @@ ReportSection tuning_section(const nlohmann::json& run, const std::filesystem::p
                               {"% of the ceiling", "上限に対する%"},
                               {"peak memory", "最大メモリ"}});
   for (const auto& r : run.at("restarts"))
-    t.rows.push_back({r.at("adapter").get<std::string>(),
+    t.rows.push_back({in_both(r.at("adapter").get<std::string>()),
                       Cell::count(r.at("restart").get<int64_t>()),
-                      r.at("tuned_on").get<std::string>(),
+                      in_both(r.at("tuned_on").get<std::string>()),
                       Cell::count(static_cast<int64_t>(r.at("epochs").size())),
                       Cell::count(r.at("best_epoch").get<int64_t>()),
                       Cell::value(r.at("tuning").at("loss").get<double>(), 4),
-                      r.at("chosen").get<bool>() ? "yes" : "",
+                      r.at("chosen").get<bool>() ? Words{"yes", "はい"} : Words{},
                       Cell::value(r.at("useful_tokens_per_second").get<double>(), 0),
                       Cell::value(r.at("percent_of_ceiling").get<double>(), 0),
                       format_bytes(r.at("peak_memory_bytes").get<double>())});
@@ -228,22 +232,23 @@ ReportSection tuning_section(const nlohmann::json& run, const std::filesystem::p
                 {{"answers", "解答"},
                  {"tuned on", "調整に使った症例"},
                  {"cases", "症例"},
-                 {"weight of the TF-IDF ranker", "TF-IDFランカーの重み"},
+                 {"weight of the TF-IDF ranker", "TF-IDF順位付け器の重み"},
                  {"temperature", "温度"},
                  {"threshold of answering", "解答の閾値"},
                  {"note", "注"}});
   for (const auto& [kind, question] : run.at("questions").items()) {
     const auto& threshold = question.at("abstention").at("threshold");
-    decided.rows.push_back(
-        {kind, question.at("tuned_on").get<std::string>(),
-         Cell::count(question.at("tuning_cases").get<int64_t>()),
-         question.contains("ranker_weight")
-             ? Cell::value(question.at("ranker_weight").get<double>(), 2)
-             : Cell(""),
-         question.contains("temperature") ? Cell::value(question.at("temperature").get<double>(), 3)
-                                          : Cell(""),
-         threshold.is_null() ? Cell("none") : Cell::value(threshold.get<double>(), 3),
-         question.at("abstention_note").get<std::string>()});
+    decided.rows.push_back({in_both(kind), in_both(question.at("tuned_on").get<std::string>()),
+                            Cell::count(question.at("tuning_cases").get<int64_t>()),
+                            question.contains("ranker_weight")
+                                ? Cell::value(question.at("ranker_weight").get<double>(), 2)
+                                : Cell(""),
+                            question.contains("temperature")
+                                ? Cell::value(question.at("temperature").get<double>(), 3)
+                                : Cell(""),
+                            threshold.is_null() ? Cell(Words{"none", "なし"})
+                                                : Cell::value(threshold.get<double>(), 3),
+                            in_both(question.at("abstention_note").get<std::string>())});
   }
   return out;
 }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "stats/code_evaluation.h"
 #include "stats/proportion.h"
 #include "workflow/answer_sections.h"
@@ -73,7 +74,7 @@ void figures_table(const QuestionArms& question, const std::vector<CodeEvaluatio
                               {"seconds", "秒"}});
   for (size_t a = 0; a < question.arms.size(); ++a) {
     const CodeEvaluation& e = evaluations[a];
-    t.rows.push_back({question.arms[a].name, Cell::figure(e.exact), Cell::figure(e.at4),
+    t.rows.push_back({in_both(question.arms[a].name), Cell::figure(e.exact), Cell::figure(e.at4),
                       Cell::figure(e.at3), Cell::figure(e.top3), Cell::figure(e.top5),
                       Cell::figure(e.macro_f1), Cell::figure(e.invalid_rate),
                       Cell::value(question.arms[a].seconds, 1)});
@@ -89,7 +90,7 @@ void seen_table(const QuestionArms& question, const std::vector<CodeEvaluation>&
                  {"codes of training", "学習にあるコード"},
                  {"codes new in the test set", "テストで初めてのコード"}});
   for (size_t a = 0; a < question.arms.size(); ++a)
-    t.rows.push_back({question.arms[a].name, Cell::figure(evaluations[a].exact_seen),
+    t.rows.push_back({in_both(question.arms[a].name), Cell::figure(evaluations[a].exact_seen),
                       Cell::figure(evaluations[a].exact_unseen)});
 }
 
@@ -116,7 +117,7 @@ void cases_table(const QuestionArms& question, const CodeList& allowed, ReportSe
                              {"reference", "参照基準"}, {"answered", "解答"},
                              {"probability", "確率"},   {"next codes", "次のコード"},
                              {"held back", "保留"}};
-  for (size_t a = 1; a < question.arms.size(); ++a) head.push_back(question.arms[a].name);
+  for (size_t a = 1; a < question.arms.size(); ++a) head.push_back(in_both(question.arms[a].name));
   ReportTable& t = out.table("code_cases", {"Every test case", "全てのテスト症例"}, head);
   t.folded = true;
   for (size_t i = 0; i < question.cases.size(); ++i) {
@@ -130,7 +131,7 @@ void cases_table(const QuestionArms& question, const CodeList& allowed, ReportSe
                              answer.best(),
                              Cell::value(answer.confidence, 3),
                              next,
-                             answer.abstain ? "yes" : ""};
+                             answer.abstain ? Words{"yes", "はい"} : Words{}};
     for (size_t a = 1; a < question.arms.size(); ++a) {
       const auto& ranked = question.arms[a].ranked[i];
       row.emplace_back(ranked.empty() ? std::string() : ranked.front().answer);
@@ -144,11 +145,15 @@ void read_table(const nlohmann::json& run, ReportSection& out) {
   if (read.empty()) return;
   int64_t left_out = 0;
   for (const auto& one : read) left_out += one.at("code").get<std::string>().empty();
-  out.say("Codes of " + with_commas(static_cast<int64_t>(read.size())) +
-          " cases of the cohort are not in the list as they stand: " +
-          with_commas(static_cast<int64_t>(read.size()) - left_out) +
-          " are read as another code, " + with_commas(left_out) +
-          " are left out of the score; each is listed below.");
+  const std::string all = with_commas(static_cast<int64_t>(read.size())),
+                    otherwise = with_commas(static_cast<int64_t>(read.size()) - left_out),
+                    out_of_score = with_commas(left_out);
+  out.say(
+      {"Codes of " + all + " cases of the cohort are not in the list as they stand: " + otherwise +
+           " are read as another code, " + out_of_score +
+           " are left out of the score; each is listed below.",
+       "コホートの" + all + "症例のコードはそのままではコード表になく、" + otherwise +
+           "件は別のコードと読み替え、" + out_of_score + "件は採点から除きました（下に一覧）。"});
   ReportTable& t =
       out.table("codes_read",
                 {"Codes that were read otherwise, or left out of the score",
@@ -157,7 +162,8 @@ void read_table(const nlohmann::json& run, ReportSection& out) {
   t.folded = true;
   for (const auto& one : read)
     t.rows.push_back({one.at("id").get<std::string>(), one.at("source").get<std::string>(),
-                      one.at("code").get<std::string>(), one.at("words").get<std::string>()});
+                      one.at("code").get<std::string>(),
+                      in_both(one.at("words").get<std::string>())});
 }
 
 void say_abstention(const QuestionArms& question, ReportSection& out) {
@@ -183,17 +189,19 @@ ReportSection code_section(const CodeSectionInput& input, const BootstrapOptions
   out.name = "codes";
   out.title = {"Codes", "コード"};
   const auto& list = input.run.at("code_list");
-  out.say(
-      "Reference codes and answers are of " + list.at("name").get<std::string>() + ", edition " +
-      list.at("edition").get<std::string>() + ", " +
-      (list.at("ranges").get<std::string>().empty()
-           ? "the whole list"
-           : "codes " + list.at("ranges").get<std::string>()) +
-      " (" + with_commas(static_cast<int64_t>(input.allowed.size())) +
-      " codes may be answered; SHA-256 " + list.at("hash").get<std::string>().substr(0, 16) +
-      "...). Training held " + with_commas(list.at("codes_in_training").get<int64_t>()) +
-      " of them. Probabilities are shares among the codes of training and those that the search "
-      "over the whole list found.");
+  const auto word = [&](const char* key) { return list.at(key).get<std::string>(); };
+  const std::string size = with_commas(static_cast<int64_t>(input.allowed.size())),
+                    known = with_commas(list.at("codes_in_training").get<int64_t>()),
+                    hash = word("hash").substr(0, 16), ranges = word("ranges");
+  out.say({"Reference codes and answers are of " + word("name") + ", edition " + word("edition") +
+               ", " + (ranges.empty() ? "the whole list" : "codes " + ranges) + " (" + size +
+               " codes may be answered; SHA-256 " + hash + "...). Training held " + known +
+               " of them. Probabilities are shares among the codes of training and those that the "
+               "search over the whole list found.",
+           "参照基準と解答のコードは" + word("name") + "（" + word("edition") + "年版）、" +
+               (ranges.empty() ? "全コード" : "範囲" + ranges) + "（解答できるコードは" + size +
+               "件、SHA-256 " + hash + "…）。うち学習にあったのは" + known +
+               "件。確率は、学習にあったコードと全コードの探索で得たコードの中での割合です。"});
   CodeNumbers numbers;
   std::vector<CodeEvaluation> evaluations;
   for (const Arm& arm : question.arms)

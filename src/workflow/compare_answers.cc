@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "report/japanese.h"
 #include "report/sections.h"
 #include "stats/bootstrap.h"
 #include "stats/multiple_testing.h"
@@ -111,8 +112,8 @@ void compare_answer_scores(const std::vector<TestReport>& tests, ReportSection& 
         const auto second = in_order(first, *find_scores(tests[b], score), runs);
         const TestResult test = paired_test(first.values, second);
         p.push_back(test.defined ? test.p : std::nan(""));
-        t.rows.push_back({runs, score.question, score.score, Cell::value(mean(first.values), 3),
-                          Cell::value(mean(second), 3),
+        t.rows.push_back({runs, in_both(score.question), in_both(score.score),
+                          Cell::value(mean(first.values), 3), Cell::value(mean(second), 3),
                           Cell::figure(difference(first, second, bootstrap_of(tests[a]))),
                           Cell::p_value(p.back()), Cell()});
       }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "report/report_state.h"
 #include "report/sections.h"
 #include "stats/multiple_testing.h"
@@ -38,17 +39,18 @@ ReportTable overview(const std::vector<TestReport>& tests) {
   ReportTable t{"runs",
                 {"The runs on the same test set", "同じテストセットでの各実行"},
                 {{"run", "実行"},
-                 {"accuracy", "正解率"},
+                 {"accuracy", "正診率"},
                  {"macro F1", "マクロF1"},
-                 {"AUC (mean one-vs-rest)", "AUC"},
-                 "Brier",
+                 {"AUC (mean one-vs-rest)", "AUC（各群対その他の平均）"},
+                 {"Brier", "Brierスコア"},
                  {"looks", "開いた回数"}},
                 {}};
   for (const auto& test : tests) {
     const auto& e = model_of(test)->evaluation;
-    t.rows.push_back({test.run + "\n" + model_of(test)->name, Cell::figure(e.accuracy),
-                      Cell::figure(e.macro_f1), Cell::figure(e.macro_auc), Cell::figure(e.brier),
-                      Cell::count(test.looks)});
+    const std::string& name = model_of(test)->name;
+    t.rows.push_back({Words{test.run + "\n" + name, test.run + "\n" + in_japanese(name)},
+                      Cell::figure(e.accuracy), Cell::figure(e.macro_f1), Cell::figure(e.macro_auc),
+                      Cell::figure(e.brier), Cell::count(test.looks)});
   }
   return t;
 }
@@ -88,7 +90,7 @@ ReportTable pairs(const std::vector<TestReport>& tests) {
                  {"both wrong", "両方誤答"},
                  "McNemar p",
                  {"adjusted", "調整後"},
-                 {"accuracy difference (Newcombe, paired)", "正解率の差（Newcombe）"},
+                 {"accuracy difference (Newcombe, paired)", "正診率の差（Newcombe）"},
                  {"macro F1 difference (bootstrap)", "マクロF1の差（ブートストラップ）"},
                  {"other answer, symmetry: Bowker p", "解答の対称性: Bowker p"}},
                 {}};
@@ -183,16 +185,24 @@ void add_scores(const std::vector<TestReport>& tests, ReportSection& s) {
           const double d = score_of(tests[a].cases[i], name) - score_of(tests[b].cases[i], name);
           if (std::isfinite(d)) shift.push_back(d);
         }
+        // Baselines answer alike in every run: where nothing differs there is nothing to draw, and
+        // of a score that is not the model's own nothing to say.
+        const bool differs =
+            std::any_of(shift.begin(), shift.end(), [](double d) { return d != 0; });
+        if (!differs && name.find(", ") != std::string::npos) continue;
         t.rows.push_back(
-            {tests[a].run + " - " + tests[b].run, name,
+            {tests[a].run + " - " + tests[b].run, in_both(name),
              Cell::count(static_cast<int64_t>(shift.size())), Cell::figure(hodges_lehmann(shift)),
              Cell::p_value(signed_rank(shift)),
              Cell::p_value(signed_rank(shift, {.alternative = Alternative::kGreater}))});
-        s.charts.push_back(score_shift_chart("shift_" + std::to_string(s.charts.size() + 1),
-                                             tests[a].run + " - " + tests[b].run + ": " + name,
-                                             shift));
+        if (!differs) continue;
+        s.charts.push_back(
+            score_shift_chart("shift_" + std::to_string(s.charts.size() + 1),
+                              {tests[a].run + " - " + tests[b].run + ": " + name,
+                               tests[a].run + " − " + tests[b].run + ": " + in_japanese(name)},
+                              shift));
       }
-  s.tables.push_back(std::move(t));
+  if (!t.rows.empty()) s.tables.push_back(std::move(t));
 }
 
 }  // namespace
@@ -242,8 +252,8 @@ std::vector<ReportSection> compared_sections(const std::vector<TestReport>& test
       const TestResult q = cochran_q(static_cast<int>(tests.size()), right);
       ReportTable& t = s.table("cochran", {"All runs at once", "全実行を同時に"},
                                {{"test", "検定"}, {"statistic", "統計量"}, "p"});
-      t.rows.push_back({"Cochran's Q", Cell::value(q.defined ? q.statistic : std::nan(""), 3),
-                        Cell::p_value(q)});
+      t.rows.push_back({Words{"Cochran's Q", "CochranのQ"},
+                        Cell::value(q.defined ? q.statistic : std::nan(""), 3), Cell::p_value(q)});
     }
     if (ranked) s.tables.push_back(auc_pairs(tests));
   }
@@ -272,9 +282,10 @@ RunComparison compare_runs(const Study& study, const std::vector<std::string>& r
   size_t cases = first.cases.size();
   for (const auto& one : first.answer_scores) cases = std::max(cases, one.cases.size());
   const std::string n = with_commas(static_cast<int64_t>(cases));
-  out.page = {.title = {first.title + ": comparison of runs", first.title_ja + "：実行の比較"},
+  out.page = {.title = {first.title + ": comparison of runs",
+                        (first.title_ja.empty() ? first.title : first.title_ja) + "：実行の比較"},
               .lead = {n + " reports of the same test set; " + first.study,
-                       "同じテストセットの" + n + "件"},
+                       "同じテストセットの" + n + "件。" + first.study},
               .synthetic = first.synthetic,
               .data_note = first.data_note,
               .foot = first.study};

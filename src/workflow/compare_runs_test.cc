@@ -93,6 +93,7 @@ TEST(CompareRuns, EqualRunsHaveNoDifference) {
       EXPECT_FALSE(t.rows[0][4].defined);  // nothing to rank
     }
   }
+  EXPECT_TRUE(sections[0].charts.empty());  // nor to draw
 }
 
 AnswerScores scores(const std::string& score, const std::vector<double>& values, bool backwards) {

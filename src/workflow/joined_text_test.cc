@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "base/error.h"
+
 namespace gantry {
 namespace {
 
@@ -50,6 +52,22 @@ TEST(TextJudge, JapaneseTextIsCountedByCharacters) {
   // 8 of the answer's 8 characters, of the reference's 10.
   EXPECT_NEAR(TextJudge(settings).score("前立腺へ７８Ｇｙ照射", "前立腺へ78Gy").rouge1, 16 / 18.0,
               1e-12);
+}
+
+TEST(TextJudge, JapaneseTextIsCountedByMorphemesWhereADictionaryIs) {
+  Settings settings;
+  settings.regimen.rouge_tokens = "morphemes";
+  try {
+    const TextJudge judge(settings);
+    EXPECT_EQ(judge.rouge_tokens().find("morphemes by MeCab ("), 0u) << judge.rouge_tokens();
+    EXPECT_EQ(judge.score("骨転移を認める。", "骨転移を認める。").rouge1, 1);
+    const double part = judge.score("骨転移を認める。", "骨転移は認めない。").rouge1;
+    EXPECT_GT(part, 0);
+    EXPECT_LT(part, 1);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), "E0331");
+    GTEST_SKIP() << error.what();
+  }
 }
 
 TEST(JoinedText, TheWeightWithTheHighestMeanIsChosen) {

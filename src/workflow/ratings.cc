@@ -9,8 +9,13 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/strings.h"
+#include "records/store.h"
+#include "report/japanese.h"
+#include "report/report_state.h"
 #include "report/sheet.h"
+#include "study/cases.h"
 #include "workflow/evidence_rows.h"
+#include "workflow/train.h"
 
 namespace gantry {
 namespace {
@@ -64,9 +69,10 @@ std::string line_of(const StoredRating& r) {
          "\n";
 }
 
-class Importer {
+class RatingsImporter {
  public:
-  explicit Importer(const Study& study) : key_(read_key(study)), stored_(stored_rows(study)) {
+  explicit RatingsImporter(const Study& study)
+      : key_(read_key(study)), stored_(stored_rows(study)) {
     for (const auto& grade : study.settings().ratings.scale) {
       grades_[folded_name(grade)] = grade;
       known_ += (known_.empty() ? "" : ", ") + grade;
@@ -173,11 +179,56 @@ std::vector<SheetAnswer> read_answers(const std::filesystem::path& path, RatingS
   return answers;
 }
 
+const ReportTable* text_cases(const TestReport& report) {
+  for (const auto& section : report.sections)
+    for (const auto& table : section.tables)
+      if (table.name == "text_cases") return &table;
+  return nullptr;
+}
+
+// The answers of a test that was made: the model's draft ("tuned"), that of the base as it came
+// ("original") where it was asked, and the reference ("clinical"). The question is what the model
+// read.
+std::vector<SheetAnswer> answers_of_test(const Study& study, const std::string& run,
+                                         RatingSheet& out) {
+  const auto folder = study.tests_folder() / find_run(study, run).filename();
+  const auto state = folder / "test.json";
+  if (!std::filesystem::exists(state))
+    throw Error("E0733", folder.string() + ": this run has not been tested",
+                "Run `gantry test` first, or give a file of case, arm, answer.");
+  const TestReport report = read_report_state(read_file(state), state.string());
+  const ReportTable* texts = text_cases(report);
+  if (texts == nullptr)
+    throw Error("E0784", state.string() + ": holds no answers in free text",
+                "Give a file of case, arm, answer.");
+  const std::pair<const char*, const char*> arms[] = {
+      {"reference", "clinical"}, {"draft", "tuned"}, {"untuned base", "original"}};
+  auto store = Store::open_read_only(study.records_path());
+  const Cases cases = load_cases(study, *store);
+  std::map<std::string, std::string> question;
+  for (const Case* item : cases.of(CaseSet::kTest))
+    question[item->source + "/" + item->id] = item->text;
+  std::vector<SheetAnswer> answers;
+  std::set<std::string> seen;
+  for (const auto& row : texts->rows) {
+    const std::string name = row.at(1).text.en + "/" + row.at(0).text.en;
+    ++out.cases;
+    for (size_t c = 0; c < row.size(); ++c)
+      for (const auto& [column, arm] : arms) {
+        if (texts->head.at(c).en != column || row[c].text.empty()) continue;
+        seen.insert(arm);
+        answers.push_back({name, arm, row[c].text.en, question[name]});
+      }
+  }
+  out.arms = static_cast<int64_t>(seen.size());
+  return answers;
+}
+
 }  // namespace
 
 RatingsImport import_ratings(const Study& study, const std::filesystem::path& path,
                              const std::string& encoding) {
-  Importer importer(study);
+  RatingsImporter importer(study);
   RatingsImport out;
   EvidenceFile file =
       read_evidence(path, encoding,
@@ -233,14 +284,15 @@ void attach_ratings(const Study& study, TestReport& report) {
   report.ratings = stored_ratings(study);
 }
 
-RatingSheet write_rating_sheet(const Study& study, const std::filesystem::path& answers_file,
+RatingSheet write_rating_sheet(const Study& study, const RatedAnswers& from,
                                const std::filesystem::path& folder, uint64_t seed) {
   RatingSheet out{folder / "rating-sheet.csv", folder / "rating-sheet.html", key_path(study)};
   for (const auto& file : {out.csv, out.html, out.key})
     if (std::filesystem::exists(file))
       throw Error("E0783", file.string() + ": exists; another key would make grades unreadable",
                   "Move it away, or name another folder with --out.");
-  auto answers = read_answers(answers_file, out);
+  auto answers =
+      from.file.empty() ? answers_of_test(study, from.run, out) : read_answers(from.file, out);
   Random(seed, stream_of("rating sheet")).shuffle(answers);
   out.answers = static_cast<int64_t>(answers.size());
   const auto& settings = study.settings();
@@ -252,7 +304,10 @@ RatingSheet write_rating_sheet(const Study& study, const std::filesystem::path& 
               .keys = {"item"},
               .answer_column = "grade",
               .comment = true};
-  for (const auto& grade : settings.ratings.scale) sheet.choices.emplace_back(grade, Words());
+  for (const auto& grade : settings.ratings.scale) {
+    const std::string japanese = in_japanese(grade);
+    sheet.choices.emplace_back(grade, Words({}, japanese == grade ? std::string() : japanese));
+  }
   std::string key = csv_line({"item", "case", "arm"});
   for (size_t i = 0; i < answers.size(); ++i) {
     std::string number = std::to_string(i + 1);

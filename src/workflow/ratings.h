@@ -1,6 +1,7 @@
 // Ratings: clinicians' grades of answers, from arms they cannot tell apart.
 //
-//   write_rating_sheet(study, "answers.csv", out, seed);   // case, arm, answer -> sheet and key
+//   write_rating_sheet(study, {.file = "answers.csv"}, out, seed);  // case, arm, answer
+//                                                           // -> sheet and key
 //   import_ratings(study, "filled.csv");                    // rater, item, grade, comment
 //   attach_ratings(study, report);
 #pragma once
@@ -37,11 +38,17 @@ struct RatingSheet {
   int64_t answers = 0, cases = 0, arms = 0;
   std::vector<RejectedRow> rejected;
 };
-// `answers`: a CSV, TSV or JSONL with columns case, arm, answer and, where there is one, question
-// (what was asked: the diagnosis). Each answer gets a code and a place by chance, so that neither
-// tells the arm; the key stays in the study (STUDY/rating-key.csv). Errors E0781, E0783 (files
-// there already), E0784 (an arm twice for one case, or no answer).
-RatingSheet write_rating_sheet(const Study& study, const std::filesystem::path& answers,
+// Where the answers come from. `file`: a CSV, TSV or JSONL with columns case, arm, answer and,
+// where there is one, question (what was asked: the diagnosis). No file: the test of `run` (empty:
+// the latest) whose answers are texts, with the arms clinical (the reference), tuned and original.
+struct RatedAnswers {
+  std::filesystem::path file;
+  std::string run;
+};
+// Each answer gets a code and a place by chance, so that neither tells the arm; the key stays in
+// the study (STUDY/rating-key.csv). Errors E0781, E0783 (files there already), E0784 (an arm twice
+// for one case, or no answer), E0733 (no such test).
+RatingSheet write_rating_sheet(const Study& study, const RatedAnswers& answers,
                                const std::filesystem::path& folder, uint64_t seed);
 
 }  // namespace gantry

@@ -20,16 +20,18 @@ ReadingSheet write_reading_sheet(const Study& study, const std::string& reader,
     if (item->label >= 0) order.push_back(item);
   Random(seed, stream_of(reader)).shuffle(order);
 
-  Sheet sheet{
-      .title = {study.task().title + ": reading sheet", study.task().title_ja + "：判読票"},
-      .lead = {study.task().question,
-               "各報告を読み、群を一つ選んでください。前の報告に戻って直すこともできます。"},
-      .synthetic = settings.study.synthetic,
-      .person_column = "reader",
-      .person = reader,
-      .keys = {"order", "report", "source"},
-      .answer_column = "label",
-      .seconds = true};
+  const std::string& task_ja = study.task().title_ja;
+  Sheet sheet{.title = {study.task().title + ": reading sheet",
+                        (task_ja.empty() ? study.task().title : task_ja) + "：判読票"},
+              .lead = {study.task().question,
+                       study.task().question_ja + "各レポートを読み、群を一つ選んでください。前のレ"
+                                                  "ポートに戻って直すこともできます。"},
+              .synthetic = settings.study.synthetic,
+              .person_column = "reader",
+              .person = reader,
+              .keys = {"order", "report", "source"},
+              .answer_column = "label",
+              .seconds = true};
   for (size_t g = 0; g < settings.labels.values.size(); ++g) {
     Words meaning;
     if (g < settings.labels.names.size()) meaning.en = settings.labels.names[g];

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "records/store.h"
+#include "report/report_state.h"
 #include "study/cases.h"
 #include "study/test_support.h"
 #include "workflow/ratings.h"
@@ -219,7 +220,7 @@ TEST(Ratings, SheetKeyAndImport) {
                               "case,arm,answer,question\n"
                               "c1,tuned,60 Gy / 30 fr,lung\nc1,original,none,lung\n"
                               "c2,tuned,50 Gy,breast\nc2,original,8 Gy,breast\n");
-  const auto sheet = write_rating_sheet(s.study(), answers, s.folder() / "sheets", 3);
+  const auto sheet = write_rating_sheet(s.study(), {.file = answers}, s.folder() / "sheets", 3);
   EXPECT_EQ(sheet.answers, 4);
   EXPECT_EQ(sheet.cases, 2);
   EXPECT_EQ(sheet.arms, 2);
@@ -229,7 +230,7 @@ TEST(Ratings, SheetKeyAndImport) {
     EXPECT_EQ(html.find(arm), std::string::npos);
   }
   EXPECT_NE(error_of([&] {
-              write_rating_sheet(s.study(), answers, s.folder() / "other", 3);
+              write_rating_sheet(s.study(), {.file = answers}, s.folder() / "other", 3);
             }).find("E0783"),
             std::string::npos);
   const auto file = s.file("grades.csv",
@@ -250,11 +251,58 @@ TEST(Ratings, SheetKeyAndImport) {
   EXPECT_EQ(import_ratings(s.study(), direct).stored.ratings.size(), 3u);
 }
 
+// A test of free texts, stored as `gantry test` stores it.
+void store_test_of_texts(const EvidenceStudy& s, bool with_texts) {
+  const auto run = s.study().runs_folder() / "run-1", tested = s.study().tests_folder() / "run-1";
+  make_private_folder(run);
+  make_private_folder(tested);
+  write_file_atomically(run / "run.json", "{}");
+  write_file_atomically(s.study().runs_folder() / "latest", "run-1\n");
+  TestReport r = s.report();
+  r.run = "run-1";
+  ReportSection texts{.name = "texts"};
+  ReportTable& t = texts.table(with_texts ? "text_cases" : "other", "cases",
+                               {"case", "source", "reference", "draft", "ROUGE-1", "untuned base"});
+  t.rows.push_back({"R0", "hb", "60 Gy", "58 Gy", "0.5", "who knows"});
+  t.rows.push_back({"R1", "hb", "8 Gy", "8 Gy", "1", ""});
+  r.sections.push_back(texts);
+  write_file_atomically(tested / "test.json", report_state(r));
+}
+
+TEST(Ratings, ASheetOfALatestTestHoldsItsDraftsTheUntunedAndTheClinicalOnes) {
+  EvidenceStudy s;
+  store_test_of_texts(s, true);
+  const auto sheet = write_rating_sheet(s.study(), {}, s.folder() / "sheets", 3);
+  EXPECT_EQ(sheet.answers, 5);  // the untuned base said nothing of R1
+  EXPECT_EQ(sheet.cases, 2);
+  EXPECT_EQ(sheet.arms, 3);
+  const std::string html = read_file(sheet.html), key = read_file(sheet.key);
+  EXPECT_NE(html.find("who knows"), std::string::npos);
+  EXPECT_NE(html.find("骨転移は不明"), std::string::npos) << "what the model read is the question";
+  EXPECT_NE(html.find("修正すれば可"), std::string::npos);
+  EXPECT_EQ(html.find("tuned"), std::string::npos);
+  EXPECT_NE(key.find("\"hb/R0\",\"original\""), std::string::npos);
+  EXPECT_NE(key.find("\"hb/R1\",\"tuned\""), std::string::npos);
+}
+
+TEST(Ratings, ATestWithoutTextsAsksForAFile) {
+  EvidenceStudy s;
+  store_test_of_texts(s, false);
+  EXPECT_NE(
+      error_of([&] { write_rating_sheet(s.study(), {}, s.folder() / "sheets", 3); }).find("E0784"),
+      std::string::npos);
+  EXPECT_NE(error_of([&] {
+              write_rating_sheet(s.study(), {.run = "run-2"}, s.folder() / "sheets", 3);
+            }).find("E0721"),
+            std::string::npos);
+}
+
 TEST(Ratings, AnArmTwiceOrNoAnswerIsRefused) {
   EvidenceStudy s;
   auto error = [&](const std::string& text) {
     const auto file = s.file("answers.csv", text);
-    return error_of([&] { write_rating_sheet(s.study(), file, s.folder() / "sheets", 1); });
+    return error_of(
+        [&] { write_rating_sheet(s.study(), {.file = file}, s.folder() / "sheets", 1); });
   };
   EXPECT_NE(error("case,arm,answer\nc1,a,x\nc1,a,y\n").find("E0784"), std::string::npos);
   EXPECT_NE(error("case,arm,answer\n,,\n").find("E0784"), std::string::npos);

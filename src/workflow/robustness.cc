@@ -143,11 +143,12 @@ ReportSection robustness_section(const Store& store, const Settings& settings,
       {"The same test set, answered again with its reports changed in ways that do not touch what "
        "they mean; each changed report goes through the same intake as a new one. This is part of "
        "the same look at the test set.",
-       "意味を変えない変更を加えた同じ報告に再度解答させ、症例ごとに比べます。"});
+       "意味を変えない変更を加えた同じレポートに再度解答させ、症例ごとに比べます。"});
   ReportTable& t = s.table(
-      "robustness", {"Changed reports against the reports as they came", "変更した報告と元の報告"},
+      "robustness",
+      {"Changed reports against the reports as they came", "変更したレポートと元のレポート"},
       {{"change", "変更"},
-       {"reports changed", "変わった報告"},
+       {"reports changed", "変わったレポート"},
        {"model's text changed", "モデルの入力が変化"},
        {"other answer", "別の解答"},
        {"not readable any more", "判読不能"},
@@ -217,8 +218,8 @@ ReportTable unseen_table(const Cases& cases, const TestReport& report) {
   ReportTable t{"unseen",
                 {"Hospitals and years that training did not see", "学習にない施設と年"},
                 {{"question", "問い"},
-                 {"accuracy there", "該当する報告の正解率"},
-                 {"accuracy elsewhere", "その他の正解率"},
+                 {"accuracy there", "該当するレポートの正診率"},
+                 {"accuracy elsewhere", "その他の正診率"},
                  {"difference (Newcombe)", "差（Newcombe）"}},
                 {}};
   auto add = [&](Words name, const std::function<bool(const TestedCase&)>& there) {

@@ -131,9 +131,9 @@ TestedClassifier tested(std::string name, std::string description, Predictions& 
 
 std::string model_name(const nlohmann::json& run) {
   size_t members = run.at("chosen_restarts").size(), all = run.at("restarts").size();
-  std::string name = run.at("base").get<std::string>() + ", ";
-  name += members > 1 ? std::to_string(members) + " restarts averaged"
-                      : "best of " + std::to_string(all) + " restarts";
+  std::string name = run.at("base").get<std::string>();
+  name += members > 1 ? ", " + std::to_string(members) + " restarts averaged"
+                      : ", best of " + std::to_string(all) + " restarts";
   if (run.at("ngram_weight").get<double>() > 0) name += ", TF-IDF member";
   return name;
 }
@@ -284,6 +284,7 @@ std::filesystem::path rewrite_report(const Study& study, const std::string& run_
   auto state = folder / "test.json";
   TestReport report = read_report_state(read_file(state), state.string());
   note_margin(study);
+  if (report.task == study.task().name) name_things(study, report);
   add_evidence(study, report);
   write_report(report, folder);
   return folder;

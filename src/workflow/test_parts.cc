@@ -36,17 +36,10 @@ std::vector<std::string> record_look(const Study& study, const std::string& run,
 // Names, flow and sets of the study as run.json tells them.
 void describe_study(const Study& study, const nlohmann::json& run, TestReport& report) {
   const Settings& s = study.settings();
-  report.study = s.study.name;
   report.task = study.task().name;
-  report.title = study.task().title;
-  report.title_ja = study.task().title_ja;
-  report.question = study.task().question;
   report.source = study.task().source;
-  report.synthetic = s.study.synthetic;
-  report.data_note = s.study.data_note;
   report.labels = s.labels.values;
-  report.label_names = s.labels.names;
-  report.label_names_ja = s.labels.names_ja;
+  name_things(study, report);
   report.split_method = run.at("split_method");
   report.split_proof = run.at("split_proof");
   report.notes = run.at("notes").get<std::vector<std::string>>();
@@ -66,6 +59,20 @@ void describe_study(const Study& study, const nlohmann::json& run, TestReport& r
 }
 
 }  // namespace
+
+void name_things(const Study& study, TestReport& report) {
+  const Settings& s = study.settings();
+  report.study = s.study.name;
+  report.title = study.task().title;
+  report.title_ja = study.task().title_ja;
+  report.question = study.task().question;
+  report.question_ja = study.task().question_ja;
+  report.synthetic = report.synthetic || s.study.synthetic;
+  report.data_note = s.study.data_note;
+  if (report.labels != s.labels.values) return;
+  report.label_names = s.labels.names;
+  report.label_names_ja = s.labels.names_ja;
+}
 
 TestOutcome begin_test(const Study& study, const std::filesystem::path& run_folder,
                        const nlohmann::json& run, const Cases& cases) {

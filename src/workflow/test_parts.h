@@ -21,6 +21,10 @@ namespace gantry {
 TestOutcome begin_test(const Study& study, const std::filesystem::path& run_folder,
                        const nlohmann::json& run, const Cases& cases);
 
+// What the study calls itself, its question and its groups, as study.toml and the task stand now: a
+// report that is written again takes them anew. Synthetic data stay synthetic.
+void name_things(const Study& study, TestReport& report);
+
 EvaluationOptions evaluation_options(const Settings& settings);
 
 // A record's other columns as words.

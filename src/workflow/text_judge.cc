@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "study/cases.h"
 #include "study/data_folder.h"
+#include "text/mecab.h"
 #include "text/normalize.h"
 
 namespace gantry {
@@ -19,19 +20,43 @@ std::string number(const std::optional<double>& value) {
   return text;
 }
 
+// The first of the common dictionaries that is on this machine.
+std::string mecab_dictionary_here() {
+  const char* const names[] = {"ipadic", "unidic_lite", "unidic"};
+  for (const char* name : names) {
+    try {
+      find_mecab_dictionary(name, {});
+      return name;
+    } catch (const Error&) {  // the last one tells what to install
+      if (name == std::string(names[2])) throw;
+    }
+  }
+  return names[0];
+}
+
 }  // namespace
 
 TextJudge::TextJudge(const Settings& settings)
-    : characters_(settings.regimen.rouge_tokens == "characters"),
-      tokens_(characters_ ? character_rouge_tokens() : english_rouge_tokens(true)) {
+    : folds_(settings.regimen.rouge_tokens != "english"),
+      words_("lower-case runs of a-z and 0-9, stemmed (Porter), as Google's rouge_score") {
+  if (settings.regimen.rouge_tokens == "characters") {
+    words_ = "single characters, white space left out, after NFKC and lower case";
+    tokens_ = character_rouge_tokens();
+  } else if (settings.regimen.rouge_tokens == "morphemes") {
+    const std::string dictionary = mecab_dictionary_here();
+    words_ = "morphemes by MeCab (" + dictionary + "), after NFKC and lower case";
+    tokens_ = morpheme_rouge_tokens(dictionary);
+  } else {
+    tokens_ = english_rouge_tokens(true);
+  }
   if (!settings.regimen.terms.empty())
     terms_.emplace(RegimenTerms::load(data_file("tasks/" + settings.regimen.terms)));
 }
 
 TextScores TextJudge::score(std::string_view reference, std::string_view answer) const {
   TextScores out;
-  const Rouge figures = characters_ ? rouge(folded(reference), folded(answer), tokens_)
-                                    : rouge(reference, answer, tokens_);
+  const Rouge figures = folds_ ? rouge(folded(reference), folded(answer), tokens_)
+                               : rouge(reference, answer, tokens_);
   out.rouge1 = figures.rouge1.f1;
   out.rouge2 = figures.rouge2.f1;
   out.rouge_l = figures.rouge_l.f1;
@@ -64,11 +89,6 @@ std::vector<RegimenFlag> TextJudge::flags(std::string_view text, std::string_vie
 
 std::string TextJudge::with_side_of(std::string_view case_text, std::string text) const {
   return terms_ ? gantry::with_side_of(case_text, std::move(text), *terms_) : text;
-}
-
-std::string TextJudge::rouge_tokens() const {
-  if (characters_) return "single characters, white space left out, after NFKC and lower case";
-  return "lower-case runs of a-z and 0-9, stemmed (Porter), as Google's rouge_score";
 }
 
 std::vector<std::string> field_values(const Regimen& regimen) {

@@ -21,7 +21,8 @@ struct TextScores {
 
 class TextJudge {
  public:
-  // settings.regimen.terms names the words of regimens. Error E0351.
+  // settings.regimen.terms names the words of regimens. Errors E0351; E0331 (morphemes are to be
+  // counted and no dictionary is here).
   explicit TextJudge(const Settings& settings);
 
   bool has_fields() const { return terms_.has_value(); }
@@ -35,11 +36,12 @@ class TextJudge {
   std::string with_side_of(std::string_view case_text, std::string text) const;
   // What is odd about it; `modality`: of the same case, or "".
   std::vector<RegimenFlag> flags(std::string_view text, std::string_view modality) const;
-  const RougeTokens& tokens() const { return tokens_; }  // that ROUGE counts
-  std::string rouge_tokens() const;                      // in words, for the report
+  const RougeTokens& tokens() const { return tokens_; }       // that ROUGE counts
+  const std::string& rouge_tokens() const { return words_; }  // in words, for the report
 
  private:
-  bool characters_;
+  bool folds_;         // texts are folded before they are cut: Japanese
+  std::string words_;  // what is counted, for the report
   RougeTokens tokens_;
   std::optional<RegimenTerms> terms_;
 };

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "report/japanese.h"
 #include "stats/code_evaluation.h"
 #include "stats/proportion.h"
 #include "workflow/answer_sections.h"
@@ -40,7 +41,7 @@ void figures_table(const QuestionArms& question, const std::vector<FieldEvaluati
     const Arm& arm = question.arms[a];
     const auto exact = std::count_if(arm.scores.begin(), arm.scores.end(),
                                      [](const TextScores& scores) { return scores.exact; });
-    std::vector<Cell> row = {arm.name};
+    std::vector<Cell> row = {in_both(arm.name)};
     for (double TextScores::*member :
          {&TextScores::rouge1, &TextScores::rouge2, &TextScores::rouge_l})
       row.push_back(Cell::figure(mean_score(pick(arm, member), question.patient, bootstrap)));
@@ -54,13 +55,13 @@ void figures_table(const QuestionArms& question, const std::vector<FieldEvaluati
 void fields_table(const QuestionArms& question, const std::vector<FieldEvaluation>& fields,
                   ReportSection& out) {
   std::vector<Words> head = {{"field", "項目"}};
-  for (const Arm& arm : question.arms) head.push_back(arm.name);
+  for (const Arm& arm : question.arms) head.push_back(in_both(arm.name));
   ReportTable& t = out.table("text_fields",
                              {"Regimen by fields: right where the reference has the field; Wilson",
                               "レジメンの項目別正答（参照基準にある項目。Wilson区間）"},
                              head);
   for (int f = 0; f < kRegimenFields; ++f) {
-    std::vector<Cell> row = {field_name(static_cast<RegimenField>(f))};
+    std::vector<Cell> row = {in_both(field_name(static_cast<RegimenField>(f)))};
     for (const FieldEvaluation& of_arm : fields)
       row.push_back(Cell::figure(of_arm.of_field[static_cast<size_t>(f)]));
     t.rows.push_back(std::move(row));
@@ -78,7 +79,7 @@ void fields_table(const QuestionArms& question, const std::vector<FieldEvaluatio
         question.arms[a].role == ArmRole::kOriginalShots)
       continue;
     ChartSeries series;
-    series.name = question.arms[a].name;
+    series.name = in_both(question.arms[a].name);
     for (const Estimate& e : fields[a].of_field) {
       series.y.push_back(e.defined ? e.value : std::numeric_limits<double>::quiet_NaN());
       series.lower.push_back(e.lower);
@@ -99,14 +100,17 @@ std::string modality_of(const QuestionArms* closed_set, const Case* item) {
 void flags_and_cases(const QuestionArms& question, const TextJudge& judge,
                      const QuestionArms* closed_set, ReportSection& out) {
   std::map<std::string, int64_t> flags;
-  std::vector<std::string> flags_of(question.cases.size());
+  std::vector<Words> flags_of(question.cases.size());
   int64_t flagged = 0;
   const Arm& served = question.arms.front();
   for (size_t i = 0; judge.has_fields() && i < question.cases.size(); ++i) {
     for (const RegimenFlag& flag :
          judge.flags(served.texts[i], modality_of(closed_set, question.cases[i]))) {
       ++flags[flag.code];
-      flags_of[i] += (flags_of[i].empty() ? "" : "; ") + flag.code + " " + flag.words;
+      const bool first = flags_of[i].empty();
+      flags_of[i] = {
+          flags_of[i].en + (first ? "" : "; ") + flag.code + " " + flag.words,
+          flags_of[i].ja + (first ? "" : "、") + flag.code + " " + in_japanese(flag.words)};
     }
     flagged += !flags_of[i].empty();
   }
@@ -114,8 +118,8 @@ void flags_and_cases(const QuestionArms& question, const TextJudge& judge,
     ReportTable& t = out.table(
         "text_flags", {"Drafts that the checks mark for review", "検査が確認を求めた下書き"},
         {{"check", "検査"}, {"drafts", "下書き"}});
-    t.rows.push_back(
-        {"any", Cell::figure(wilson(flagged, static_cast<int64_t>(question.cases.size())))});
+    t.rows.push_back({Words{"any", "いずれか"},
+                      Cell::figure(wilson(flagged, static_cast<int64_t>(question.cases.size())))});
     for (const auto& [code, n] : flags) t.rows.push_back({code, Cell::count(n)});
   }
   ReportTable& t = out.table("text_cases", {"Every test case", "全てのテスト症例"},
@@ -133,9 +137,9 @@ void flags_and_cases(const QuestionArms& question, const TextJudge& judge,
   for (size_t i = 0; i < question.cases.size(); ++i)
     t.rows.push_back({question.cases[i]->id, question.cases[i]->source, question.truth[i],
                       served.texts[i], Cell::value(served.scores[i].rouge1, 3),
-                      judge.right(served.scores[i]) ? "yes" : "no",
-                      question.served[i].text->abstain ? "yes" : "", flags_of[i],
-                      original == nullptr ? std::string() : original->texts[i]});
+                      judge.right(served.scores[i]) ? Words{"yes", "はい"} : Words{"no", "いいえ"},
+                      question.served[i].text->abstain ? Words{"yes", "はい"} : Words{},
+                      flags_of[i], original == nullptr ? std::string() : original->texts[i]});
 }
 
 void say_abstention(const QuestionArms& question, const TextJudge& judge, ReportSection& out) {
@@ -167,8 +171,8 @@ ReportSection text_section(const QuestionArms& question, const TextJudge& judge,
                                 "the reference does not have is not scored."
                               : ""));
   out.paragraphs.back().text.ja =
-      "臨床医が判断するための下書きで、指示ではありません。ROUGEの数え方: " + judge.rouge_tokens() +
-      "。" +
+      "臨床医が判断するための下書きで、指示ではありません。ROUGEの数え方: " +
+      in_japanese(judge.rouge_tokens()) + "。" +
       (judge.has_fields() ? "項目は両方の文章から同じ規則で読み、参照基準にない項目は採点しません。"
                           : "");
   std::vector<FieldEvaluation> fields;
