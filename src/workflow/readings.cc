@@ -66,9 +66,10 @@ double number_of(const std::string& text) {
   return end == plain.c_str() + plain.size() && std::isfinite(value) ? value : std::nan("");
 }
 
-class Importer {
+class ReadingsImporter {
  public:
-  Importer(const Study& study, const Cases& cases) : labels_(written_labels(study.settings())) {
+  ReadingsImporter(const Study& study, const Cases& cases)
+      : labels_(written_labels(study.settings())) {
     for (const auto* item : cases.of(CaseSet::kTest)) {
       in_test_.insert({item->source, item->id});
       sources_[item->id].push_back(item->source);
@@ -183,7 +184,7 @@ ReadingsImport import_readings(const Study& study, const std::filesystem::path& 
   auto store = Store::open_read_only(study.records_path());
   const Cases cases = load_cases(study, *store);
   check_for_test(cases, study.settings());
-  Importer importer(study, cases);
+  ReadingsImporter importer(study, cases);
   ReadingsImport out;
   EvidenceFile file =
       read_evidence(path, encoding, columns(),
