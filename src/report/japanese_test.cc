@@ -126,6 +126,9 @@ TEST(Japanese, TheProgramsOwnTableIsOpenedFromItsData) {
   EXPECT_EQ(in_japanese("0 patients in two sets, 0 near-identical pairs of texts across sets "
                         "(418,231 pairs compared)"),
             "二つのセットにまたがる患者0名、セット間でほぼ同一の文章0組（418,231組を比較）");
+  EXPECT_EQ(in_japanese("examined 2015-01-01 to 2020-12-31"), "検査日が2015-01-01〜2020-12-31");
+  EXPECT_EQ(in_japanese("examined from 2015-01-01"), "検査日が2015-01-01以降");
+  EXPECT_EQ(in_japanese("100 to 199 characters"), "100〜199文字");
   EXPECT_EQ(in_both("F").ja, "女");
 }
 

@@ -16,7 +16,6 @@
 #include "report/report_state.h"
 #include "report/section_html.h"
 #include "report/sections.h"
-#include "report/sheet.h"
 
 namespace gantry {
 namespace {
@@ -525,6 +524,23 @@ TEST(Ratings, ArmsRatersAndComments) {
   EXPECT_EQ(s.charts[0].series.size(), 3u);
 }
 
+TEST(Subgroups, LengthsAreBandsInTheirOrder) {
+  TestReport r = some_report();
+  const size_t lengths[] = {900, 150, 20, 500, 399, 100};
+  for (size_t i = 0; i < r.cases.size(); ++i) r.cases[i].model_text = std::string(lengths[i], 'x');
+  const ReportSection s = subgroups_section(r);
+  std::vector<std::string> bands;
+  for (const auto& row : table_of(s, "subgroups").rows)
+    if (row[0].text.en == "length") bands.push_back(row[1].text.en);
+  EXPECT_EQ(bands, (std::vector<std::string>{"under 100 characters *", "100 to 199 characters *",
+                                             "200 to 399 characters *", "400 to 799 characters *",
+                                             "800 characters and over *"}));
+  const auto& chart = s.charts.at(1);
+  EXPECT_EQ(chart.categories.front(), "under 100\nn = 1");
+  EXPECT_EQ(chart.categories.at(1), "100 to 199\nn = 2");
+  EXPECT_EQ(chart.categories.back(), "800 and over\nn = 1");
+}
+
 TEST(Subgroups, SmallOnesAreMarkedAndCountsAddUp) {
   const ReportSection s = subgroups_section(some_report());
   int64_t by_sex = 0;
@@ -567,22 +583,6 @@ TEST(Checklists, NameTheirGaps) {
     std::set<std::string> ids;
     for (const auto& row : s.tables[0].rows) EXPECT_TRUE(ids.insert(row[0].text.en).second);
   }
-}
-
-TEST(Sheet, GivesNothingAwayAndComesBack) {
-  Sheet s{.title = {"T", "題"}, .person_column = "reader", .person = "A"};
-  s.keys = {"order", "report"};
-  s.answer_column = "label";
-  s.choices = {{"0", {"none", "なし"}}, {"1", {"some", "あり"}}};
-  s.seconds = true;
-  s.items = {{{"1", "-R1"}, "1 / 1", {{"report", "=cmd() <b>"}}}};
-  EXPECT_EQ(sheet_csv(s),
-            "\xEF\xBB\xBF\"reader\",\"order\",\"report\",\"label\",\"seconds\",\"report\"\r\n"
-            "\"A\",\"1\",\"-R1\",,,\"'=cmd() <b>\"\r\n");
-  const std::string html = sheet_html(s);
-  EXPECT_EQ(html.find("<b>"), std::string::npos);
-  EXPECT_NE(html.find("type=\"radio\""), std::string::npos);
-  EXPECT_EQ(html.find("http"), std::string::npos);
 }
 
 }  // namespace

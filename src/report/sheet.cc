@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "report/html.h"
+#include "report/japanese.h"
 #include "report/section_html.h"
 
 namespace gantry {
@@ -86,11 +87,17 @@ count(); show(0);
 })();
 )js";
 
+// "reader / 読影者"
+std::string in_both_html(const std::string& english) {
+  const std::string japanese = in_japanese(english);
+  return escape_html(japanese == english ? english : english + " / " + japanese);
+}
+
 std::string article(const Sheet& s, size_t at) {
   const SheetItem& item = s.items[at];
   std::string out = "<article><h2>" + escape_html(item.heading) + "</h2>";
   for (const auto& [heading, text] : item.texts) {
-    if (!heading.empty()) out += "<h3>" + escape_html(heading) + "</h3>";
+    if (!heading.empty()) out += "<h3>" + in_both_html(heading) + "</h3>";
     out += "<div class=\"text\" lang=\"ja\">" + escape_html(text) + "</div>";
   }
   out += "<fieldset>";
@@ -153,7 +160,7 @@ std::string sheet_html(const Sheet& s) {
   out += "<h1>" + escape_html(s.title.en) + "<span class=\"ja\" lang=\"ja\">" +
          escape_html(s.title.ja) + "</span></h1>\n<p>" + escape_html(s.lead.en) +
          "<span class=\"ja\" lang=\"ja\">" + escape_html(s.lead.ja) + "</span></p>\n";
-  out += "<div class=\"bar\"><label>" + escape_html(s.person_column) +
+  out += "<div class=\"bar\"><label>" + in_both_html(s.person_column) +
          " <input id=\"person\" size=\"8\" value=\"" + escape_html(s.person) +
          "\"></label><button id=\"single\" type=\"button\">One at a time / 1件ずつ</button>"
          "<button id=\"back\" type=\"button\">&larr;</button><button id=\"next\" "

@@ -39,8 +39,13 @@ std::string age_band(const std::string& value) {
 }
 
 std::string length_band(size_t characters) {
-  for (size_t limit : {100, 200, 400, 800})
-    if (characters < limit) return "under " + std::to_string(limit) + " characters";
+  size_t from = 0;
+  for (size_t limit : {100, 200, 400, 800}) {
+    if (characters < limit)
+      return from == 0 ? "under " + std::to_string(limit) + " characters"
+                       : std::to_string(from) + " to " + std::to_string(limit - 1) + " characters";
+    from = limit;
+  }
   return "800 characters and over";
 }
 
@@ -92,9 +97,7 @@ std::vector<Subgroup> subgroups(const TestReport& r) {
     if (of_kind.size() > kMostValues) continue;
     if (order[k] == "length")
       std::stable_sort(of_kind.begin(), of_kind.end(), [](const Subgroup& a, const Subgroup& b) {
-        auto size = [](const Subgroup& s) {
-          return s.value[0] == 'u' ? std::stoi(s.value.substr(6)) : 100000;
-        };
+        auto size = [](const Subgroup& s) { return s.value[0] == 'u' ? 0 : std::stoi(s.value); };
         return size(a) < size(b);
       });
     out.insert(out.end(), of_kind.begin(), of_kind.end());
@@ -121,7 +124,7 @@ Chart length_chart(const std::vector<Subgroup>& groups) {
     if (g.kind != "length") continue;
     const Estimate e = wilson(g.n - g.right, g.n);
     std::string label = g.value.substr(0, g.value.find(" characters"));
-    if (g.value[0] != 'u') label = "from 800";
+    if (g.value.ends_with("over")) label += " and over";
     c.categories.push_back(label + "\nn = " + with_commas(g.n));
     s.y.push_back(e.value);
     s.lower.push_back(e.lower);
