@@ -101,11 +101,11 @@ bench_decode() {
   "$peers" bench/peers/closed_set_prompts.py corpora/radiation-oncology/*.jsonl --out "$out/closed.txt"
   say "SmolLM2-135M Q4_1: prompt of 512 tokens, 64 tokens decoded"
   "$peers" bench/peers/answer_llama_cpp.py speed "$gguf"
-  for rows in int16 int8; do build/bench/decode_bench speed "$gguf" activations=$rows; done
+  for rows in int8 int16; do build/bench/decode_bench speed "$gguf" activations=$rows; done
   say "closed set of ${#labels[@]} answers"
   "$peers" bench/peers/answer_llama_cpp.py closed "$gguf" "$out/closed.txt" "${labels[@]}" --cases 20
   "$peers" bench/peers/answer_llama_cpp.py closed "$gguf" "$out/closed.txt" "${labels[@]}" --cases 20 --keep-prefix
-  for rows in int16 int8; do build/bench/decode_bench closed "$gguf" "$out/closed.txt" "${labels[@]}" activations=$rows; done
+  for rows in int8 int16; do build/bench/decode_bench closed "$gguf" "$out/closed.txt" "${labels[@]}" activations=$rows; done
 }
 
 # A file of LLaMA-2-7B's shape, random weights in 4 and 8 bits, one at a time: 4 and 7 GB of disk and memory.
@@ -121,7 +121,7 @@ bench_seven() {
     "$peers" bench/peers/random_llama.py "$file" --type $type --vocabulary "$VOCABULARY"
     say "LLaMA-2-7B shape, $type: prompt of ${PROMPT:-128} tokens, ${DECODE:-16} decoded"
     "$peers" bench/peers/answer_llama_cpp.py speed "$file" --prompt "${PROMPT:-128}" --decode "${DECODE:-16}" --repeat 2
-    for rows in int16 int8; do
+    for rows in int8 int16; do
       build/bench/decode_bench speed "$file" prompt="${PROMPT:-128}" decode="${DECODE:-16}" repeat=2 activations=$rows
     done
   done
