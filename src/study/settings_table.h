@@ -45,6 +45,10 @@ std::span<const SettingSection> setting_sections();
 // "a whole number from 1 to 1000", "text: auto, bf16 or fp32", ...: for messages and documents.
 std::string expected_value(const SettingRow& row);
 
+// The commented study.toml of `gantry init`: beside the settings a study usually touches, those
+// that differ from `standard`, the task's own, stand uncommented.
+std::string commented_study_toml(const Settings& settings, const Settings& standard);
+
 // The value as TOML: `8`, `"auto"`, `["a", "b"]`, `{ modality = ["CT"] }`.
 std::string value_as_toml(const SettingRow& row, const Settings& settings);
 

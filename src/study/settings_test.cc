@@ -209,6 +209,18 @@ TEST(Settings, TheCommentedFileSaysWhatTheSettingsAre) {
   EXPECT_EQ(settings_json(back).dump(1), settings_json(s).dump(1));
 }
 
+TEST(Settings, WhatDiffersFromTheTasksIsNoComment) {
+  const Settings standard = bone_metastasis();
+  Settings s = standard;
+  s.test.draws = 2;  // seldom touched: a comment where it is as the task has it
+  const std::string text = commented_study_toml(s, standard);
+  EXPECT_NE(text.find("\ndraws = 2\n"), std::string::npos);
+  EXPECT_NE(text.find("\n#repeats = "), std::string::npos);
+  Settings back = bone_metastasis();
+  read_settings_text(back, text, "study.toml", SettingsFile::kStudy);
+  EXPECT_EQ(settings_json(back).dump(1), settings_json(s).dump(1));
+}
+
 TEST(Settings, HashFollowsTheSectionsAskedFor) {
   Settings a = bone_metastasis(), b = bone_metastasis();
   EXPECT_EQ(settings_hash(a), settings_hash(b));

@@ -26,7 +26,7 @@ std::string without_bars(std::string_view text) {  // inside a table of Markdown
 
 }  // namespace
 
-std::string commented_study_toml(const Settings& settings) {
+std::string commented_study_toml(const Settings& settings, const Settings& standard) {
   std::string out = comment(
       "Settings of this study. A line that begins with # shows a setting at its default; take the "
       "# away to change it. Any of them can also be given after a verb, as in `gantry train "
@@ -36,11 +36,16 @@ std::string commented_study_toml(const Settings& settings) {
     for (const SettingRow& row : setting_rows()) {
       if (row.section() != section.name) continue;
       out += comment(row.meaning);
-      std::string line = std::string(row.name()) + " = " + value_as_toml(row, settings);
-      out += (row.shown ? "" : "#") + line + "\n";
+      const std::string value = value_as_toml(row, settings);
+      const bool shown = row.shown || value != value_as_toml(row, standard);
+      out += (shown ? "" : "#") + std::string(row.name()) + " = " + value + "\n";
     }
   }
   return out;
+}
+
+std::string commented_study_toml(const Settings& settings) {
+  return commented_study_toml(settings, settings);
 }
 
 std::string settings_document(std::span<const std::pair<std::string, Settings>> tasks) {

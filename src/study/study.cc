@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "study/settings_table.h"
 
 namespace gantry {
 namespace {
@@ -36,6 +37,7 @@ Study Study::create(const fs::path& folder, const std::string& task_name,
                 "Give another folder, or work on that study.");
   study.task_ = load_task(task_name, study.settings_);
   study.settings_.study.name = study.folder_.filename().string();
+  const Settings of_task = study.settings_;
   apply(study.settings_, overrides);
 
   make_private_folder(study.folder_);
@@ -50,7 +52,7 @@ Study Study::create(const fs::path& folder, const std::string& task_name,
     write_file_atomically(study.folder_ / "task.toml", read_file(study.task_.file));
     study.task_.file = study.folder_ / "task.toml";
   }
-  write_file_atomically(study.settings_path(), commented_study_toml(study.settings_));
+  write_file_atomically(study.settings_path(), commented_study_toml(study.settings_, of_task));
   return study;
 }
 

@@ -15,7 +15,7 @@ namespace {
 TEST(Study, CreateAndOpen) {
   TemporaryFolder temporary;
   auto folder = temporary.path() / "s";
-  const std::string words[] = {"runs=7", "test_sources=hk"};
+  const std::string words[] = {"runs=7", "test_sources=hk", "test.draws=2"};
   Study made = Study::create(folder, "bone-metastasis", words);
   EXPECT_EQ(made.settings().study.name, "s");
   struct stat status;
@@ -24,6 +24,7 @@ TEST(Study, CreateAndOpen) {
 
   Study opened = Study::open(folder);
   EXPECT_EQ(opened.settings().train.runs, 7);
+  EXPECT_EQ(opened.settings().test.draws, 2);  // seldom touched, and still no comment
   EXPECT_EQ(opened.settings().split.test_sources, std::vector<std::string>{"hk"});
   EXPECT_EQ(opened.settings().labels.values.size(), 3u);
   EXPECT_EQ(opened.settings_hash(), made.settings_hash());
