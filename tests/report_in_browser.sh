@@ -22,7 +22,7 @@ window.addEventListener('load', () => setTimeout(() => {
   // Four English words in a row in what the program says itself; tables may hold a hospital's own words.
   const japanese = e => { const c = e.cloneNode(true); c.querySelectorAll('.en').forEach(x => x.remove()); return c.textContent; };
   const english = /(?:\b[A-Za-z]{2,}[ ,.;]+){3}[A-Za-z]{2,}/;
-  out.englishLeft = [...document.querySelectorAll('h1, h2, caption, figcaption, summary, thead th, li, button, option, nav a, svg text')]
+  out.englishLeft = [...document.querySelectorAll('h2, caption, figcaption, summary, thead th, li, button, option, nav a, svg text')]
     .map(japanese).filter(text => english.test(text)).map(text => text.slice(0, 60));
   document.querySelector('[data-speak=en]').click();
   out.english = !hidden(document.querySelector('h2 .en')) && hidden(document.querySelector('h2 .ja'));
