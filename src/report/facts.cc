@@ -112,7 +112,9 @@ void data_facts(const TestReport& r, Facts& f) {
 }
 
 void repeat_facts(const TestReport& r, Facts& f) {
+  std::set<std::string> said;  // drawn texts stand twice: their words, and whether they are right
   for (const auto& one : r.repeated) {
+    if (!said.insert(one.question + "\n" + one.how).second) continue;
     const std::string cases = with_commas(one.cases), times = std::to_string(one.times),
                       differing = with_commas(one.differing);
     add(f["repeats"],
@@ -281,11 +283,28 @@ std::string filled(const std::string& text, const std::map<std::string, Words>& 
 
 }  // namespace
 
+namespace {
+
+// A fact that is missing leaves the stop behind it alone: "Known. ." is "Known.".
+std::string without_lone_stops(std::string text) {
+  for (const char* stop : {".", "。"})
+    for (const std::string before : {" ", stop}) {
+      const std::string twice = before + stop;
+      for (size_t at = 0; (at = text.find(twice, at)) != std::string::npos;)
+        text.erase(at, before.size());
+    }
+  return text;
+}
+
+}  // namespace
+
 Words fill_facts(const Words& text, const std::map<std::string, Words>& facts,
                  std::vector<std::string>& missing) {
   std::vector<std::string> again;
-  return {filled(text.en, facts, &Words::en, missing),
-          filled(text.ja.empty() ? text.en : text.ja, facts, &Words::ja, again)};
+  Words out{filled(text.en, facts, &Words::en, missing),
+            filled(text.ja.empty() ? text.en : text.ja, facts, &Words::ja, again)};
+  if (missing.empty()) return out;
+  return {without_lone_stops(out.en), without_lone_stops(out.ja)};
 }
 
 }  // namespace gantry

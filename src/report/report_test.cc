@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "base/error.h"
+#include "report/facts.h"
 #include "report/failure_browser.h"
 #include "report/flow_diagram.h"
 #include "report/metrics_json.h"
@@ -342,6 +343,15 @@ TEST(Page, SpeaksJapaneseThroughout) {
        {"再学習3回の平均", "次のいずれかを含む: 転移、meta（全文）", "患者番号のないレポート3件",
         "転移の記載があるか", "5分割の1番目", "勾配×入力"})
     EXPECT_NE(page.find(words), std::string::npos) << words;
+}
+
+TEST(Checklists, AMissingFactLeavesNoStopAlone) {
+  std::vector<std::string> missing;
+  const Words text = fill_facts({"{known} {none}. More.", "{known} {none}。続き。"},
+                                {{"known", {"Known.", "既知。"}}}, missing);
+  EXPECT_EQ(text.en, "Known. More.");
+  EXPECT_EQ(text.ja, "既知。続き。");
+  EXPECT_EQ(missing, std::vector<std::string>{"none"});
 }
 
 TEST(Checklists, EveryItemIsAskedAndAnsweredInJapanese) {
