@@ -158,7 +158,7 @@ TEST_F(MainSequence, APublishedExampleNeedsNoStudy) {
   const Json e = good("report --example kanemaru2024 --out example --json").json();
   EXPECT_DOUBLE_EQ(e["results"]["tables"]["readers"]["rows"][0][1]["value"], 696.0 / 711);
   EXPECT_TRUE(fs::exists(in("example/report.html")));
-  expect_error("report --example nobody1999", "E0506", "nobody1999");
+  expect_error("report --example nobody1999", "E0806", "nobody1999");
 }
 
 TEST_F(MainSequence, DoctorAndVersionSpeakJson) {
