@@ -134,10 +134,15 @@ bench_import() {
 }
 
 # Leave one hospital out: the default recipe, the plain TF-IDF baseline and, with HF=1, a Hugging Face fine-tuning.
+# The task's recipe, plain TF-IDF and a Hugging Face fine-tuning on the same folds; hours on two cores.
 bench_accuracy() {
-  bash bench/leave_one_hospital_out.sh build/gantry "$out/accuracy" "${HOSPITALS:-hb he hh hj hk}"
+  local hospitals=${HOSPITALS:-hb he hh hj hk}
+  bash bench/leave_one_hospital_out.sh build/gantry "$out/accuracy" "$hospitals"
+  say "transformers"
+  bash bench/peers/leave_one_hospital_out_hf.sh "$peers" "$model" "$out/sections.jsonl" "$out/accuracy-hf" "$hospitals" \
+    --freeze-embeddings --epochs 6 --rate 1e-4
 }
 
 [ $# -gt 0 ] || set -- training inference lora decode import accuracy
-case " $* " in *" training "* | *" inference "*) prepare ;; esac
+case " $* " in *" training "* | *" inference "* | *" accuracy "*) prepare ;; esac
 for bench in "$@"; do "bench_$bench"; done

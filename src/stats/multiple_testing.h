@@ -7,6 +7,8 @@
 
 namespace gantry {
 
+// Family-wise error, in one step: p times the number of defined tests, at most 1 (Dunn, J Am Stat
+// Assoc 1961;56:52).
 std::vector<double> bonferroni(std::span<const double> p);
 // Family-wise error, step-down: Holm, Scand J Stat 1979;6:65.
 std::vector<double> holm(std::span<const double> p);
