@@ -1,6 +1,6 @@
 #!/bin/bash
 # report_in_browser.sh REPORT.html [SECONDS]: opens a report in headless Chromium without a network and checks that it
-# renders, speaks both languages, filters, pages and sorts its failures, keeps a category, prints, and asks for nothing
+# renders, speaks both languages, filters, pages and sorts its failures, keeps a category and exports it, prints, and asks for nothing
 # from outside. With SECONDS: fails when it is not usable by then. Needs chromium; not part of the fast tests.
 set -euo pipefail
 report=$(readlink -f "$1"); limit=${2:-0}
@@ -9,7 +9,7 @@ work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 cat > "$work/check.html" <<'HTML'
 <script>
 window.addEventListener('load', () => setTimeout(() => {
-  const ready = performance.now(), out = {ready: Math.round(ready)};
+  const ready = performance.now(), out = {ready: Math.round(ready)}, saved = [];
   const $ = id => document.getElementById(id), cards = () => document.querySelectorAll('#failure-list article').length;
   const fire = (e, type) => e.dispatchEvent(new Event(type));
   out.resources = performance.getEntriesByType('resource').filter(r => !r.name.startsWith('data:') && !r.name.startsWith('blob:')).length;
@@ -43,11 +43,22 @@ window.addEventListener('load', () => setTimeout(() => {
     out.sorted = ids.every((id, i) => i === 0 || ids[i - 1].localeCompare(id) <= 0) && p() > 0;
     const input = document.querySelector('#failure-list .category'); input.value = 'test'; fire(input, 'change');
     out.category = [...$('f-category').options].some(o => o.value === 'test');
+    const make = URL.createObjectURL;
+    URL.createObjectURL = blob => { saved.push(blob); return make.call(URL, blob); };
+    HTMLAnchorElement.prototype.click = function () {};  // nothing is to be downloaded here
+    $('f-csv').click(); $('f-json').click();
     if (all > 20) { $('f-next').click(); out.pages = cards() > 0 && $('f-page').textContent.startsWith('2 '); $('f-back').click(); }
     window.dispatchEvent(new Event('beforeprint')); out.printed = cards() === Math.min(300, all);
     window.dispatchEvent(new Event('afterprint')); out.back = cards() === Math.min(20, all);
   }
-  const pre = document.createElement('pre'); pre.id = 'checked'; pre.textContent = 'CHECKED' + JSON.stringify(out) + 'END'; document.body.append(pre);
+  Promise.all(saved.map(blob => blob.text())).then(texts => {
+    if (texts.length) {
+      const rows = texts[0].trim().split('\r\n'), entries = JSON.parse(texts[1]);
+      out.exported = rows.length === out.failures + 1 && rows.filter(r => r.endsWith(',"test"')).length === 1 &&
+        entries.length === out.failures && entries.filter(e => e.category === 'test').length === 1;
+    }
+    const pre = document.createElement('pre'); pre.id = 'checked'; pre.textContent = 'CHECKED' + JSON.stringify(out) + 'END'; document.body.append(pre);
+  });
 }, 50));
 </script>
 HTML
@@ -60,7 +71,7 @@ for width in 1100 390; do
   FOUND=$found LIMIT=$limit python3 - <<'PY'
 import json, os, sys
 found = json.loads(os.environ["FOUND"])
-wrong = [k for k in ("japanese", "english", "filter", "words", "none", "sorted", "category", "pages", "printed", "back") if found.get(k) is False]
+wrong = [k for k in ("japanese", "english", "filter", "words", "none", "sorted", "category", "exported", "pages", "printed", "back") if found.get(k) is False]
 if found["resources"]: wrong.append("asked for %d resources" % found["resources"])
 if found["englishLeft"]: wrong.append("English on the Japanese page: %s" % found["englishLeft"][:5])
 if found["wide"]: wrong.append("wider than the window")
