@@ -281,10 +281,6 @@ std::string filled(const std::string& text, const std::map<std::string, Words>& 
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 // A fact that is missing leaves the stop behind it alone: "Known. ." is "Known.".
 std::string without_lone_stops(std::string text) {
   for (const char* stop : {".", "。"})

@@ -25,7 +25,7 @@ WindowSettings windows_of(const Settings& settings, const std::string& prefix, i
           .refuse_long = settings.model.long_texts == "refuse"};
 }
 
-std::string place_key(const Case& item) { return item.source + "\n" + item.id; }
+std::string example_key(const Case& item) { return item.source + "\n" + item.id; }
 
 class EncoderVoice : public Voice {
  public:
@@ -64,7 +64,7 @@ class EncoderVoice : public Voice {
     std::vector<size_t> of;
     for (size_t i = 0; i < cases.size(); ++i) {
       try {
-        examples.push_back(maker_.make(place_key(cases[i]), cases[i].text));
+        examples.push_back(maker_.make(example_key(cases[i]), cases[i].text));
         out[i].tokens = static_cast<int64_t>(examples.back().tokens());
         of.push_back(i);
       } catch (const Error& error) {
@@ -144,7 +144,8 @@ std::vector<Example> examples_of(const TrainingPlan& plan, const std::vector<siz
     const Case& item = *plan.cases[i];
     auto at = std::find(answers.begin(), answers.end(), reference_answer(item, kind));
     if (at != answers.end())
-      out.push_back(maker.make(place_key(item), item.text, static_cast<int>(at - answers.begin())));
+      out.push_back(
+          maker.make(example_key(item), item.text, static_cast<int>(at - answers.begin())));
   }
   return out;
 }
