@@ -93,7 +93,7 @@ const SettingRow kRows[] = {
     {"sections.wording", AT(sections.wording), "", kAny, kAny, false, "A table of the program's data folder (`tasks/`) that folds abbreviations into one wording, for the model's text only; none when empty."},
 
     {"focus.pattern", AT(focus.pattern), "", kAny, kAny, false, "Words that name what the question is about, as a PCRE2 pattern. `diagnosis.focus` in `sections.use` is then the clauses of the diagnosis that hold one of them, `diagnosis.other` the other clauses; likewise for every section."},
-    {"focus.concepts", AT(focus.concepts), "", kAny, kAny, false, "A table of the program's data folder (`tasks/`) that tells what a clause says (new, larger, unchanged, denied, ...) in one sign each. `diagnosis.focus.concepts` in `sections.use` and `tfidf.blocks` is then the signs of those clauses; none when empty."},
+    {"focus.concepts", AT(focus.concepts), "", kAny, kAny, false, "A table of the program's data folder (`tasks/`) that tells what a clause says (new, larger, unchanged, denied, ...) in one sign each. `diagnosis.focus.concepts` or `whole.concepts` in `sections.use` and `tfidf.blocks` is then the signs of those clauses; none when empty."},
 
     {"cohort.keywords_any", AT(cohort.keywords_any), "", kAny, kAny, true, "Keep reports that hold one of these words. Compared after NFKC and case folding; line breaks inside Japanese words do not matter. Empty: no rule."},
     {"cohort.keywords_all", AT(cohort.keywords_all), "", kAny, kAny, false, "Keep reports that hold all of these words."},
@@ -200,7 +200,7 @@ const SettingRow kRows[] = {
     {"ensemble.weights", AT(ensemble.weights), "equal|tuned", kAny, kAny, false, "Weight of the TF-IDF member: as one restart, or chosen on the tuning set."},
 
     {"tfidf.baseline", AT(tfidf.baseline), "", kAny, kAny, false, "Sections the plain baseline reads, as one text."},
-    {"tfidf.blocks", AT(tfidf.blocks), "", kAny, kAny, false, "Sections the ensemble's member reads, each a block with features of its own (`diagnosis.focus`, ...); a number before the name (`0.5 diagnosis.focus.concepts`) is its weight; none: as the baseline."},
+    {"tfidf.blocks", AT(tfidf.blocks), "", kAny, kAny, false, "Sections the member beside the model reads, each a block with features of its own (`diagnosis.focus`, ...); a number before the name (`0.5 diagnosis.focus.concepts`) is its weight; none: as the baseline."},
     {"tfidf.ngram_min", AT(tfidf.ngram_min), "", 1, 16, false, "Shortest character n-gram."},
     {"tfidf.ngram_max", AT(tfidf.ngram_max), "", 1, 16, false, "Longest character n-gram."},
     {"tfidf.min_reports", AT(tfidf.min_reports), "", 1, kMany, false, "n-grams of fewer reports are left out."},

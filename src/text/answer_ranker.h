@@ -45,8 +45,13 @@ std::unique_ptr<AnswerRanker> train_majority(std::span<const std::string> answer
 // words of one and two, or characters within words of two to five. Characters read a clinic's
 // shorthand better (docs/recipe.md) and cost ten times as much. E0651 when fewer than two answers
 // occur.
+struct RankerBlock {
+  bool concepts = false;  // the signs of a ConceptTable, counted one by one
+  double weight = 1;
+};
 struct NgramRankerOptions {
-  NgramUnit unit = NgramUnit::kWord;  // or kCharacterInWord
+  NgramUnit unit = NgramUnit::kWord;   // or kCharacterInWord
+  std::vector<RankerBlock> blocks{1};  // of each text, parted by kBlockSeparator
   double c = 100;
   bool balanced = false;
 };

@@ -65,18 +65,37 @@ TEST(AnswerRanker, NgramRankerLearnsAndSumsToOne) {
   EXPECT_NEAR(sum, 1, 1e-9);
 }
 
+// Texts with their concepts in a second block: S a shallow lesion, N an implant refused.
+const std::vector<std::string> kRecords = {"helix 3 mm\x1eS",         "gland 40 cc\x1e-",
+                                           "scar 4 mm\x1eS。-",       "seeds wanted\x1e-",
+                                           "seeds unwelcome\x1eN。-", "no needles\x1e-。N"};
+const std::vector<std::string> kModality = {"electron",      "brachytherapy", "electron",
+                                            "brachytherapy", "photon",        "photon"};
+const NgramRankerOptions kWithConcepts{.unit = NgramUnit::kCharacterInWord,
+                                       .blocks = {{}, {.concepts = true, .weight = 0.8}}};
+
+TEST(AnswerRanker, ConceptsSpeakWhereNoWordIsKnown) {
+  const auto ranker = train_ngram_ranker(kRecords, kModality, kWithConcepts);
+  EXPECT_EQ(ranker->rank("xyz\x1eS", 1)[0].answer, "electron");
+  EXPECT_EQ(ranker->rank("xyz\x1e-。N", 1)[0].answer, "photon");
+  // A sign counts alone, whatever stands beside it, and is no lower-case letter.
+  EXPECT_EQ(ranker->rank("xyz\x1e-。-。S", 1)[0].answer, "electron");
+  EXPECT_EQ(ranker->rank("xyz\x1es", 3)[0].score, ranker->rank("xyz\x1eq", 3)[0].score);
+}
+
 TEST(AnswerRanker, StoredRankersAnswerAlike) {
   std::vector<std::unique_ptr<AnswerRanker>> rankers;
   rankers.push_back(train_majority(kCodes));
   rankers.push_back(train_nearest_case(kTexts, kCodes));
   rankers.push_back(train_nearest_case(kTexts, kCodes, Likeness::kWordsAndCharacters));
   rankers.push_back(train_ngram_ranker(kTexts, kCodes));
+  rankers.push_back(train_ngram_ranker(kRecords, kModality, kWithConcepts));
   for (const auto& ranker : rankers) {
     const std::string bytes = ranker->serialize();
     const auto read = parse_ranker(bytes);
     EXPECT_EQ(read->name(), ranker->name());
     EXPECT_EQ(read->gives_probabilities(), ranker->gives_probabilities());
-    for (const std::string& text : kTexts) {
+    for (const std::string& text : {kTexts[0], kTexts[4], kRecords[0], kRecords[5]}) {
       const auto a = ranker->rank(text, 3), b = read->rank(text, 3);
       ASSERT_EQ(a.size(), b.size());
       for (size_t i = 0; i < a.size(); ++i) {

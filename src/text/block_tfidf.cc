@@ -21,21 +21,21 @@ std::vector<std::string_view> cut_blocks(std::string_view text, size_t blocks) {
 
 }  // namespace
 
-BlockTfidf BlockTfidf::fit(std::span<const std::string> texts, int blocks,
-                           const TfidfOptions& options) {
+BlockTfidf BlockTfidf::fit(std::span<const std::string> texts,
+                           std::span<const TfidfOptions> options) {
+  const size_t blocks = options.size();
   GANTRY_CHECK(blocks >= 1);
   std::vector<Tfidf> fitted;
   bool any = false;
-  for (int b = 0; b < blocks; ++b) {
+  for (size_t b = 0; b < blocks; ++b) {
     std::vector<std::string> part;
-    for (const auto& text : texts)
-      part.emplace_back(cut_blocks(text, static_cast<size_t>(blocks))[static_cast<size_t>(b)]);
+    for (const auto& text : texts) part.emplace_back(cut_blocks(text, blocks)[b]);
     try {
-      fitted.push_back(Tfidf::fit(part, options));
+      fitted.push_back(Tfidf::fit(part, options[b]));
       any = true;
     } catch (const Error& error) {
       if (error.code() != "E0653" || (b + 1 == blocks && !any)) throw;
-      fitted.emplace_back(options, std::vector<std::string>{}, std::vector<double>{});
+      fitted.emplace_back(options[b], std::vector<std::string>{}, std::vector<double>{});
     }
   }
   return BlockTfidf(std::move(fitted));

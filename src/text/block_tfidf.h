@@ -21,10 +21,9 @@ inline constexpr char kBlockSeparator =
 
 class BlockTfidf {
  public:
-  // A block without any shared n-gram gets an empty vocabulary; E0653 when that holds for all of
-  // them.
-  static BlockTfidf fit(std::span<const std::string> texts, int blocks,
-                        const TfidfOptions& options);
+  // One block an entry of `options`. A block without any shared n-gram gets an empty vocabulary;
+  // E0653 when that holds for all of them.
+  static BlockTfidf fit(std::span<const std::string> texts, std::span<const TfidfOptions> options);
   explicit BlockTfidf(std::vector<Tfidf> blocks);
 
   const std::vector<Tfidf>& blocks() const { return blocks_; }

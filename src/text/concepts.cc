@@ -11,6 +11,8 @@
 namespace gantry {
 namespace {
 
+constexpr char kRemedy[] = "Write one sign (or three, to compare numbers), a tab and a pattern.";
+constexpr std::string_view kClauseLine = "clause\t";
 constexpr double kEqualWithin = 0.02;  // of the old number: measurement to measurement
 
 // A sign at its place in the clause.
@@ -38,19 +40,25 @@ ConceptTable ConceptTable::load(const std::filesystem::path& file) {
 
 ConceptTable ConceptTable::parse(std::string_view table, const std::string& name) {
   ConceptTable concepts;
-  for (const NumberedLine& line : data_lines(table))
-    concepts.rules_.push_back(rule_of(line.text, name + ", line " + std::to_string(line.number)));
+  for (const NumberedLine& line : data_lines(table)) {
+    const std::string where = name + ", line " + std::to_string(line.number);
+    if (line.text.starts_with(kClauseLine))
+      concepts.parts_clauses_ =
+          Pattern::unicode(line.text.substr(kClauseLine.size()), "E0363", where, kRemedy);
+    else
+      concepts.rules_.push_back(rule_of(line.text, where));
+  }
   return concepts;
 }
 
 ConceptTable::Rule ConceptTable::rule_of(std::string_view line, const std::string& where) {
-  constexpr char kRemedy[] = "Write one sign (or three, to compare numbers), a tab and a pattern.";
   const auto refuse = [&](const std::string& why) {
     throw Error("E0363", where + ": " + why, kRemedy);
   };
   const size_t tab = line.find('\t');
   if (tab == std::string_view::npos) refuse("no tab");
-  std::vector<std::string> signs = signs_of(line.substr(0, tab));
+  const std::string_view field = line.substr(0, tab);
+  std::vector<std::string> signs = signs_of(field.substr(0, field.find(' ')));
   if (signs.size() != 1 && signs.size() != 3) refuse(std::to_string(signs.size()) + " signs");
   Rule rule{std::move(signs), Pattern::unicode(line.substr(tab + 1), "E0363", where, kRemedy)};
   if (rule.signs.size() == 3) {
@@ -93,11 +101,30 @@ std::string ConceptTable::of_clause(std::string_view clause) const {
   return out;
 }
 
+std::vector<std::string_view> ConceptTable::pieces(std::string_view clause) const {
+  std::vector<std::string_view> out;
+  size_t begin = 0;
+  const auto add = [&](size_t end) {
+    const std::string_view piece = trim(clause.substr(begin, end - begin));
+    if (!piece.empty()) out.push_back(piece);
+  };
+  if (parts_clauses_) {
+    for (const Pattern::Match& match : parts_clauses_->find_all(clause)) {
+      add(match.begin);
+      begin = match.end;
+    }
+  }
+  add(clause.size());
+  return out;
+}
+
 std::string ConceptTable::of_text(std::string_view text) const {
   std::string out;
   for (std::string_view clause : clauses(text)) {
-    const std::string signs = of_clause(clause);
-    out += (out.empty() ? "" : "。") + (signs.empty() ? "-" : signs);
+    for (std::string_view piece : pieces(clause)) {
+      const std::string signs = of_clause(piece);
+      out += (out.empty() ? "" : "。") + (signs.empty() ? "-" : signs);
+    }
   }
   return out;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,9 +15,11 @@ namespace gantry {
 
 class ConceptTable {
  public:
-  // Lines "SIGN<tab>PATTERN" (PCRE2); "#" begins a remark. Letters taken by one line are not seen
-  // by a later one. Three signs (larger, equal, smaller) compare the numbers that the groups
-  // (?<old>...) and (?<new>...) hold; within 2 % counts as equal. Error E0363 with file and line.
+  // Lines "SIGN<tab>PATTERN" (PCRE2); "#" begins a remark. Behind the sign may stand a blank and
+  // what it means. Letters taken by one line are not seen by a later one. Three signs (larger,
+  // equal, smaller) compare the numbers that the groups (?<old>...) and (?<new>...) hold; within
+  // 2 % counts as equal. "clause<tab>PATTERN" says what parts clauses besides line breaks and 。.
+  // Error E0363 with file and line.
   static ConceptTable load(const std::filesystem::path& file);
   static ConceptTable parse(std::string_view table, const std::string& name);
 
@@ -34,7 +37,9 @@ class ConceptTable {
   };
   static Rule rule_of(std::string_view line, const std::string& where);
   static const std::string& compared(const Rule& rule, const Pattern::Match& match);
+  std::vector<std::string_view> pieces(std::string_view clause) const;
   std::vector<Rule> rules_;
+  std::optional<Pattern> parts_clauses_;
 };
 
 }  // namespace gantry

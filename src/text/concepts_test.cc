@@ -47,9 +47,30 @@ TEST(Concepts, TableOfBoneMetastasis) {
   EXPECT_EQ(table.of_clause("前回の検査では指摘できなかった溶骨性病変"), "新溶");
 }
 
+TEST(Concepts, ASignMayBeExplainedAndATableSaysWhatPartsClauses) {
+  const ConceptTable table = ConceptTable::parse(
+      "clause\t\\.(?=\\s|$)|;\nA an implant is declined\tno implant\nB implant\timplant\n", "t");
+  EXPECT_EQ(table.of_text("Implant in 2.5 cm. no implant; an implant, implant"), "-。A。B");
+  EXPECT_EQ(table.of_text("; ."), "");
+}
+
+TEST(Concepts, TableOfModality) {
+  const ConceptTable table = ConceptTable::load(std::filesystem::path(GANTRY_SOURCE_DIR) /
+                                                "tasks/rt-modality-concepts.tsv");
+  EXPECT_EQ(table.of_text("SAVI 8-1 placed in clinic, skin bridge 9 mm. Not an implant candidate."),
+            "GH。A");
+  EXPECT_EQ(table.of_text("Basal cell carcinoma of the nasal ala; a flat electron field would fit "
+                          "poorly"),
+            "J。C");
+  EXPECT_EQ(table.of_text("6-year-old boy. Craniospinal treatment; proton plan spares the heart."),
+            table.of_text("6-year-old girl. CSI. Protons, sparing the heart."));
+  EXPECT_EQ(table.of_text("Mobile linear accelerator at operation. Wants few visits."),
+            table.of_text("IORT planned. Asks for a single visit."));
+}
+
 TEST(Concepts, SayWhereATableIsWrong) {
-  for (const char* table :
-       {"新\tx\nno tab\n", "新\tx\n新\t(\n", "新\tx\n新無\ty\n", "新\tx\n上等下\t(\\d)→(\\d)\n"}) {
+  for (const char* table : {"新\tx\nno tab\n", "新\tx\n新\t(\n", "新\tx\n新無\ty\n",
+                            "新\tx\nclause\t(\n", "新\tx\n上等下\t(\\d)→(\\d)\n"}) {
     try {
       ConceptTable::parse(table, "table.tsv");
       FAIL() << table;

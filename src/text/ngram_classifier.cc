@@ -15,14 +15,19 @@
 namespace gantry {
 namespace {
 
-constexpr std::string_view kMagic = "GANTRY N-GRAM MODEL 2\n";
-// The weight of each column's block, or none where all are 1.
+constexpr std::string_view kMagic = "GANTRY N-GRAM MODEL 3\n";
+
+BlockTfidf fit_blocks(std::span<const std::string> texts, const NgramClassifierOptions& options) {
+  std::vector<TfidfOptions> blocks;
+  for (const NgramBlock& block : options.blocks) blocks.push_back(block.tfidf);
+  return BlockTfidf::fit(texts, blocks);
+}
+
+// The weight of each column's block.
 std::vector<double> column_weights(const BlockTfidf& tfidf, const NgramClassifierOptions& options) {
   std::vector<double> weights;
-  if (options.block_weights.empty()) return weights;
-  GANTRY_CHECK(options.block_weights.size() == tfidf.blocks().size());
   for (size_t b = 0; b < tfidf.blocks().size(); ++b)
-    weights.insert(weights.end(), tfidf.blocks()[b].vocabulary().size(), options.block_weights[b]);
+    weights.insert(weights.end(), tfidf.blocks()[b].vocabulary().size(), options.blocks[b].weight);
   return weights;
 }
 
@@ -30,10 +35,23 @@ SparseRows weighted_rows(const BlockTfidf& tfidf, std::span<const std::string> t
                          const NgramClassifierOptions& options) {
   SparseRows rows = tfidf.transform(texts);
   const std::vector<double> weights = column_weights(tfidf, options);
-  if (!weights.empty())
-    for (size_t i = 0; i < rows.value.size(); ++i)
-      rows.value[i] *= weights[static_cast<size_t>(rows.column[i])];
+  for (size_t i = 0; i < rows.value.size(); ++i)
+    rows.value[i] *= weights[static_cast<size_t>(rows.column[i])];
   return rows;
+}
+
+TfidfOptions read_options(PartsReader& in) {
+  TfidfOptions o;
+  const int32_t unit = in.number<int32_t>();
+  if (unit < 0 || unit > static_cast<int32_t>(NgramUnit::kWord))
+    in.refuse("an unknown n-gram unit");
+  o.unit = static_cast<NgramUnit>(unit);
+  o.shortest = in.number<int32_t>();
+  o.longest = in.number<int32_t>();
+  if (o.shortest < 1 || o.longest < o.shortest) in.refuse("impossible n-gram lengths");
+  o.min_documents = in.number<int64_t>();
+  for (bool* flag : {&o.lower_case, &o.sublinear, &o.smooth}) *flag = in.number<uint8_t>() != 0;
+  return o;
 }
 
 // Cases to fit on and cases kept apart.
@@ -135,7 +153,7 @@ NgramClassifier::NgramClassifier(BlockTfidf tfidf, LogisticRegression regression
 NgramClassifier NgramClassifier::fit(std::span<const std::string> texts,
                                      std::span<const int> labels, int classes,
                                      const NgramClassifierOptions& options) {
-  BlockTfidf tfidf = BlockTfidf::fit(texts, options.blocks, options.tfidf);
+  BlockTfidf tfidf = fit_blocks(texts, options);
   LogisticRegression regression = LogisticRegression::fit(weighted_rows(tfidf, texts, options),
                                                           labels, classes, options.regression);
   // The weights of the blocks go into the regression's, so that answering needs none.
@@ -172,14 +190,14 @@ std::vector<double> NgramClassifier::contribution_by_byte(std::string_view text,
 
 std::string NgramClassifier::serialize() const {
   PartsWriter out(kMagic);
-  const TfidfOptions& o = tfidf_.blocks().front().options();
-  out.number(static_cast<int32_t>(o.unit));
-  out.number(static_cast<int32_t>(o.shortest));
-  out.number(static_cast<int32_t>(o.longest));
-  out.number(o.min_documents);
-  for (bool flag : {o.lower_case, o.sublinear, o.smooth}) out.number(static_cast<uint8_t>(flag));
   out.number(static_cast<uint32_t>(tfidf_.blocks().size()));
   for (const Tfidf& block : tfidf_.blocks()) {
+    const TfidfOptions& o = block.options();
+    out.number(static_cast<int32_t>(o.unit));
+    out.number(static_cast<int32_t>(o.shortest));
+    out.number(static_cast<int32_t>(o.longest));
+    out.number(o.min_documents);
+    for (bool flag : {o.lower_case, o.sublinear, o.smooth}) out.number(static_cast<uint8_t>(flag));
     out.number(static_cast<uint64_t>(block.vocabulary().size()));
     for (const std::string& ngram : block.vocabulary()) out.text(ngram);
     out.numbers<double>(block.idf());
@@ -194,18 +212,9 @@ std::string NgramClassifier::serialize() const {
 
 NgramClassifier NgramClassifier::parse(std::string_view bytes) {
   PartsReader in(bytes, kMagic, "n-gram model");
-  TfidfOptions o;
-  const int32_t unit = in.number<int32_t>();
-  if (unit < 0 || unit > static_cast<int32_t>(NgramUnit::kWord))
-    in.refuse("an unknown n-gram unit");
-  o.unit = static_cast<NgramUnit>(unit);
-  o.shortest = in.number<int32_t>();
-  o.longest = in.number<int32_t>();
-  if (o.shortest < 1 || o.longest < o.shortest) in.refuse("impossible n-gram lengths");
-  o.min_documents = in.number<int64_t>();
-  for (bool* flag : {&o.lower_case, &o.sublinear, &o.smooth}) *flag = in.number<uint8_t>() != 0;
   std::vector<Tfidf> blocks;
   for (uint32_t left = in.number<uint32_t>(); left > 0; --left) {
+    const TfidfOptions o = read_options(in);
     std::vector<std::string> vocabulary;
     for (uint64_t n = in.number<uint64_t>(); n > 0; --n) vocabulary.emplace_back(in.text());
     std::vector<double> idf = in.numbers<double>();
@@ -246,7 +255,7 @@ CChoice choose_c(std::span<const std::string> texts, std::span<const int> labels
       (out ? parts[f].held_labels : parts[f].train_labels).push_back(labels[i]);
     }
     if (held.empty()) return;
-    const BlockTfidf tfidf = BlockTfidf::fit(train, options.blocks, options.tfidf);
+    const BlockTfidf tfidf = fit_blocks(train, options);
     parts[f].train = weighted_rows(tfidf, train, options);
     parts[f].held = weighted_rows(tfidf, held, options);
   });
@@ -259,7 +268,7 @@ CChoice choose_c_on_tuning(std::span<const std::string> texts, std::span<const i
                            std::span<const int> tuning_labels, int classes,
                            const NgramClassifierOptions& options,
                            std::span<const double> candidates) {
-  const BlockTfidf tfidf = BlockTfidf::fit(texts, options.blocks, options.tfidf);
+  const BlockTfidf tfidf = fit_blocks(texts, options);
   Fold part{
       weighted_rows(tfidf, texts, options), weighted_rows(tfidf, tuning_texts, options), {}, {}};
   part.train_labels.assign(labels.begin(), labels.end());

@@ -16,11 +16,14 @@
 
 namespace gantry {
 
-struct NgramClassifierOptions {
-  int blocks = 1;  // of each text, parted by kBlockSeparator (block_tfidf.h)
-  // Length of each block's row; none: 1. Of two blocks the longer one is penalised less.
-  std::vector<double> block_weights;
+// One of a text's blocks (block_tfidf.h).
+struct NgramBlock {
   TfidfOptions tfidf;
+  double weight = 1;  // length of its row: of two blocks the longer one is penalised less
+};
+
+struct NgramClassifierOptions {
+  std::vector<NgramBlock> blocks{1};  // of each text, parted by kBlockSeparator
   LogisticRegressionOptions regression;
 };
 

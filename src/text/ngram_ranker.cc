@@ -32,13 +32,24 @@ class NgramRanker : public AnswerRanker {
   NgramClassifier model_;
 };
 
-// The smallest number of texts an n-gram must occur in for the weights to fit.
-int64_t least_documents(std::span<const std::string> texts, int64_t answers, TfidfOptions options) {
-  for (;; ++options.min_documents) {
-    const auto columns = static_cast<int64_t>(Tfidf::fit(texts, options).vocabulary().size());
-    if (columns * answers <= kMostWeights || options.min_documents >= 20) {
-      return options.min_documents;
-    }
+std::vector<TfidfOptions> tfidf_of(const NgramRankerOptions& options) {
+  const bool words = options.unit == NgramUnit::kWord;
+  const TfidfOptions ngrams{.unit = options.unit,
+                            .shortest = words ? 1 : 2,
+                            .longest = words ? 2 : 5,
+                            .min_documents = 1};
+  const TfidfOptions signs{.shortest = 1, .longest = 1, .min_documents = 1, .lower_case = false};
+  std::vector<TfidfOptions> blocks;
+  for (const RankerBlock& block : options.blocks) blocks.push_back(block.concepts ? signs : ngrams);
+  return blocks;
+}
+
+// Leaves out the n-grams of the fewest texts until the weights fit.
+void bound_weights(std::span<const std::string> texts, int64_t answers,
+                   std::vector<TfidfOptions>& blocks) {
+  for (int64_t least = 1; least < 20; ++least) {
+    for (TfidfOptions& block : blocks) block.min_documents = least;
+    if (BlockTfidf::fit(texts, blocks).columns() * answers <= kMostWeights) return;
   }
 }
 
@@ -50,13 +61,12 @@ std::unique_ptr<AnswerRanker> train_ngram_ranker(std::span<const std::string> te
   GANTRY_CHECK(texts.size() == answers.size());
   AnswerNumbers numbered = number_answers(answers);
   const auto classes = static_cast<int>(numbered.answers.size());
+  std::vector<TfidfOptions> tfidf = tfidf_of(options);
+  bound_weights(texts, classes, tfidf);
   NgramClassifierOptions fit;
-  const bool words = options.unit == NgramUnit::kWord;
-  fit.tfidf = {.unit = options.unit,
-               .shortest = words ? 1 : 2,
-               .longest = words ? 2 : 5,
-               .min_documents = 1};
-  fit.tfidf.min_documents = least_documents(texts, classes, fit.tfidf);
+  fit.blocks.clear();
+  for (size_t b = 0; b < tfidf.size(); ++b)
+    fit.blocks.push_back({.tfidf = tfidf[b], .weight = options.blocks[b].weight});
   fit.regression = {.c = options.c, .balanced = options.balanced, .gradient_tolerance = kTolerance};
   NgramClassifier model = NgramClassifier::fit(texts, numbered.of_case, classes, fit);
   return std::make_unique<NgramRanker>(std::move(numbered.answers), std::move(model));

@@ -95,7 +95,7 @@ TEST(NgramClassifier, ContributionsByByteSumToTheLogit) {
   for (NgramUnit unit : {NgramUnit::kCharacter, NgramUnit::kCharacterInWord}) {
     const Reports r;
     NgramClassifierOptions options;
-    options.tfidf = {.unit = unit, .shortest = 2};
+    options.blocks[0].tfidf = {.unit = unit, .shortest = 2};
     const auto m = NgramClassifier::fit(r.text, r.label, 3, options);
     const std::string text = "骨転移は  増大　ABC。";
     const std::vector<double> z = m.logits(text), by_byte = m.contribution_by_byte(text, 1);
@@ -135,9 +135,8 @@ TEST(NgramClassifier, WeightsOfBlocksAreThoseOfTheirRows) {
     twice.push_back(text + kBlockSeparator + text);
     halves.push_back(text);
   }
-  NgramClassifierOptions two{.blocks = 2}, one;
   // Two equal blocks of weights a and b are one block of length sqrt(a^2 + b^2).
-  two.block_weights = {0.6, 0.8};
+  NgramClassifierOptions two{.blocks = {{.weight = 0.6}, {.weight = 0.8}}}, one;
   const auto joined = NgramClassifier::fit(twice, r.label, 3, two);
   const auto single = NgramClassifier::fit(halves, r.label, 3, one);
   for (size_t i = 0; i < halves.size(); ++i) {
@@ -145,7 +144,7 @@ TEST(NgramClassifier, WeightsOfBlocksAreThoseOfTheirRows) {
     for (size_t c = 0; c < 3; ++c) EXPECT_NEAR(a[c], b[c], 1e-3) << i;
   }
   // A block of hardly any weight says hardly anything.
-  two.block_weights = {1, 1e-6};
+  two.blocks = {{.weight = 1}, {.weight = 1e-6}};
   const auto first = NgramClassifier::fit(twice, r.label, 3, two);
   const auto silent = first.logits(std::string(1, kBlockSeparator) + halves[0]);
   const auto nothing = first.logits(std::string(1, kBlockSeparator));

@@ -12,6 +12,7 @@
 #include "weights/decoder_folder.h"
 #include "workflow/language_voice.h"
 #include "workflow/similar_cases.h"
+#include "workflow/study_rankers.h"
 
 namespace gantry {
 namespace {
@@ -148,8 +149,10 @@ class Maker {
     Arm arm{.role = ArmRole::kBaseline, .name = std::move(name), .about = std::move(about)};
     arm.probabilities = ranker.gives_probabilities();
     for (size_t i = 0; i < cases_.size(); ++i) {
-      auto ranked =
-          ranker.rank(cases_[i].baseline_text, is_list() ? std::numeric_limits<size_t>::max() : 1);
+      auto ranked = ranker.rank(role == RankerRole::kMember
+                                    ? member_text(cases_[i], out_.kind, answerer_.settings())
+                                    : cases_[i].baseline_text,
+                                is_list() ? std::numeric_limits<size_t>::max() : 1);
       if (!is_list()) {
         push_text(arm, i, ranked.front().answer, ranked.front().score);
         continue;
@@ -346,9 +349,12 @@ std::vector<QuestionArms> answer_all_arms(StudyAnswerer& answerer, const Setting
         original->show(kind, {});
       }
     }
-    if (kind == AnswerKind::kCodes && tuned != nullptr)
+    if (kind != AnswerKind::kText && tuned != nullptr &&
+        !member_is_ngrams(kind, answerer.settings()))
       maker.add_baseline(RankerRole::kMember, "ranker alone",
-                         "titles, concepts and nearest cases, without the language model");
+                         kind == AnswerKind::kCodes
+                             ? "titles, concepts and nearest cases, without the language model"
+                             : "n-grams and concepts, without the language model");
     if (kind != AnswerKind::kText)
       maker.add_baseline(RankerRole::kNgrams, "TF-IDF + logistic regression",
                          "character and word n-grams of the same training cases");

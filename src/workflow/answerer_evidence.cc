@@ -60,7 +60,7 @@ void fit_rankers(const std::vector<Case>& cases, AnswerKind kind, const Settings
   };
   write(RankerRole::kMajority, *train_majority(learned.answers));
   write(RankerRole::kNearest, *train_nearest_case(learned.texts, learned.answers));
-  const auto member = train_member(learned, kind, settings);
+  const auto member = train_member(all, kind, settings);
   write(RankerRole::kMember, *member);
   if (member_is_ngrams(kind, settings)) {
     write(RankerRole::kNgrams, *member);

@@ -56,8 +56,9 @@ TrainingNeighbours::TrainingNeighbours(const BlockTfidf& tfidf, std::vector<cons
 TrainingNeighbours::TrainingNeighbours(std::vector<const Case*> training)
     : training_(std::move(training)),
       own_(std::make_unique<BlockTfidf>(BlockTfidf::fit(
-          texts_of(training_), 1,
-          {.unit = NgramUnit::kWord, .shortest = 1, .longest = 2, .min_documents = 1}))),
+          texts_of(training_),
+          std::vector<TfidfOptions>{
+              {.unit = NgramUnit::kWord, .shortest = 1, .longest = 2, .min_documents = 1}}))),
       tfidf_(own_.get()) {
   read_training();
 }

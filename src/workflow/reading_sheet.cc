@@ -23,8 +23,8 @@ ReadingSheet write_reading_sheet(const Study& study, const std::string& reader,
   const std::string& task_ja = study.task().title_ja;
   Sheet sheet{.title = {study.task().title + ": reading sheet",
                         (task_ja.empty() ? study.task().title : task_ja) + "：判読票"},
-              .lead = {study.task().question,
-                       study.task().question_ja + "各レポートを読み、群を一つ選んでください。前のレ"
+              .lead = {study.task().question, study.task().question_ja +
+                                                  "各レポートを読み、群を一つ選んでください。前のレ"
                                                   "ポートに戻って直すこともできます。"},
               .synthetic = settings.study.synthetic,
               .person_column = "reader",

@@ -17,7 +17,7 @@ constexpr uint64_t kPartsOfOneSource = 5;
 std::unique_ptr<AnswerRanker> member_of(const std::vector<const Case*>& cases, AnswerKind kind,
                                         const Settings& settings) {
   if (cases.empty()) return nullptr;
-  return train_member(ranker_cases(cases, kind), kind, settings);
+  return train_member(cases, kind, settings);
 }
 
 void show(const AnswerRanker* member, AnswerKind kind, const Settings& settings, Case& item) {
@@ -28,7 +28,7 @@ void show(const AnswerRanker* member, AnswerKind kind, const Settings& settings,
   if (member == nullptr) return;
   const size_t most =
       kind == AnswerKind::kText ? 1 : static_cast<size_t>(settings.prompt.candidates);
-  for (const RankedAnswer& one : member->rank(item.baseline_text, most))
+  for (const RankedAnswer& one : member->rank(member_text(item, kind, settings), most))
     shown += (shown.empty() ? "" : ", ") + one.answer;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "workflow/study_rankers.h"
+
 namespace gantry {
 namespace {
 
@@ -71,6 +73,19 @@ TEST(SimilarCases, OnlyPromptsThatAskAreFilled) {
   EXPECT_FALSE(shows_others(settings, AnswerKind::kCodes));
   settings.prompt.closed_set = "Modality:";
   EXPECT_FALSE(shows_others(settings, AnswerKind::kClosedSet));
+}
+
+TEST(SimilarCases, GroupsAreRankedByTheBlocksAndCodesByTheText) {
+  Settings settings = radonc_settings();
+  settings.tfidf.blocks = {"whole", "0.4 whole.concepts"};
+  Case item = case_of("ra", "left ear", 2, "x");
+  item.blocks_text = "left ear\x1eJ";
+  EXPECT_EQ(member_text(item, AnswerKind::kClosedSet, settings), item.blocks_text);
+  EXPECT_EQ(member_text(item, AnswerKind::kCodes, settings), item.baseline_text);
+  EXPECT_FALSE(member_is_ngrams(AnswerKind::kClosedSet, settings));
+  settings.tfidf.blocks.clear();
+  EXPECT_EQ(member_text(item, AnswerKind::kClosedSet, settings), item.baseline_text);
+  EXPECT_TRUE(member_is_ngrams(AnswerKind::kClosedSet, settings));
 }
 
 TEST(SimilarCases, AsManyCandidatesAsTheStudySays) {

@@ -18,6 +18,7 @@
 #include "workflow/language_voice.h"
 #include "workflow/run_json.h"
 #include "workflow/similar_cases.h"
+#include "workflow/study_rankers.h"
 
 namespace gantry {
 namespace {
@@ -295,7 +296,7 @@ StudyAnswerer::Lists StudyAnswerer::list_scores(std::span<const Case> cases, Ans
   std::vector<RankerVoice> rankers;
   std::vector<std::vector<std::string>> candidates;
   for (const Case& item : cases) {
-    rankers.emplace_back(ranker(RankerRole::kMember, kind), item.baseline_text,
+    rankers.emplace_back(ranker(RankerRole::kMember, kind), member_text(item, kind, settings_),
                          codes ? file_.unseen_share : 0, unseen);
     candidates.push_back(codes
                              ? rankers.back().best(static_cast<size_t>(settings_.codes.candidates))

@@ -27,7 +27,7 @@ namespace gantry {
 inline constexpr std::string_view kNoBase = "none";  // model.base: rankers alone
 
 // What a ranker is to the study: file names, and the order in reports.
-// kMember: of groups the n-gram ranker, of codes the one that also reads titles and concepts, of
+// kMember: of groups n-grams and concepts, of codes the one that also reads titles and concepts, of
 // texts the nearest cases by words and characters (kNearest: by words).
 enum class RankerRole { kMember, kNgrams, kNearest, kMajority };
 std::string_view word_of(RankerRole role);  // "member", "ngrams", "nearest", "majority"

@@ -20,14 +20,17 @@ struct RankerCases {
 };
 RankerCases ranker_cases(std::span<const Case* const> cases, AnswerKind kind);
 
+// What the member reads of a case: of groups tfidf.blocks where there are any, else the baseline's
+// text.
+const std::string& member_text(const Case& item, AnswerKind kind, const Settings& settings);
 // Whether the member of the study's answers is no other than the n-gram ranker.
 bool member_is_ngrams(AnswerKind kind, const Settings& settings);
-// The member of the study's answers (RankerRole::kMember): of groups n-grams, of codes also titles
-// and concepts, of texts the nearest cases by words and characters. Where all cases answer alike:
-// that answer.
-std::unique_ptr<AnswerRanker> train_member(const RankerCases& cases, AnswerKind kind,
+// The member of the study's answers (RankerRole::kMember): of groups n-grams and the concepts among
+// tfidf.blocks, of codes n-grams, titles and concepts, of texts the nearest cases by words and
+// characters. Where all cases answer alike: that answer. It is asked about member_text().
+std::unique_ptr<AnswerRanker> train_member(std::span<const Case* const> cases, AnswerKind kind,
                                            const Settings& settings);
-// TF-IDF + logistic regression as the test's baseline.
+// TF-IDF + logistic regression as the test's baseline: it reads the baseline's text.
 std::unique_ptr<AnswerRanker> train_ngrams(const RankerCases& cases, AnswerKind kind,
                                            const Settings& settings);
 

@@ -39,13 +39,13 @@ constexpr std::string_view kTrainingSections[] = {
 
 NgramClassifierOptions ngram_options(const Settings& s, double c, bool baseline) {
   NgramClassifierOptions options;
-  options.blocks = baseline ? 1 : ngram_member_blocks(s);
+  const NgramBlock plain{.tfidf = {.shortest = static_cast<int>(s.tfidf.ngram_min),
+                                   .longest = static_cast<int>(s.tfidf.ngram_max),
+                                   .min_documents = s.tfidf.min_reports}};
+  options.blocks.assign(baseline ? 1 : ngram_member_blocks(s), plain);
   if (!baseline)
-    for (const std::string& entry : s.tfidf.blocks)
-      options.block_weights.push_back(tfidf_block(entry).weight);
-  options.tfidf.shortest = static_cast<int>(s.tfidf.ngram_min);
-  options.tfidf.longest = static_cast<int>(s.tfidf.ngram_max);
-  options.tfidf.min_documents = s.tfidf.min_reports;
+    for (size_t b = 0; b < s.tfidf.blocks.size(); ++b)
+      options.blocks[b].weight = tfidf_block(s.tfidf.blocks[b]).weight;
   options.regression.c = c;
   return options;
 }
