@@ -34,6 +34,14 @@ std::string rejected_words(const std::vector<RejectedRow>& rows) {
   return out;
 }
 
+template <typename Import>
+void add_counts(Import& all, const Import& one) {
+  all.rows += one.rows;
+  all.added += one.added;
+  all.unchanged += one.unchanged;
+  all.rejected.insert(all.rejected.end(), one.rejected.begin(), one.rejected.end());
+}
+
 std::string sections_text(const std::vector<ReportSection>& sections) {
   std::string out;
   for (const auto& s : sections) {
@@ -47,14 +55,22 @@ std::string sections_text(const std::vector<ReportSection>& sections) {
 
 void add_readings_import(CLI::App& readings, Face& face) {
   auto* verb = readings.add_subcommand("import", "Read what people answered for the test set");
-  auto file = std::make_shared<std::string>(), encoding = std::make_shared<std::string>();
-  verb->add_option("file", *file, "CSV, TSV or JSONL: reader, report, label, seconds, order")
+  auto files = std::make_shared<std::vector<std::string>>();
+  auto encoding = std::make_shared<std::string>();
+  verb->add_option("files", *files, "CSV, TSV or JSONL: reader, report, label, seconds, order")
       ->required();
-  verb->add_option("--encoding", *encoding, "Of the file (default: told apart)");
-  verb->footer("Example: gantry readings import --study s readings.csv");
-  verb->callback([&face, file, encoding] {
+  verb->add_option("--encoding", *encoding, "Of the files (default: told apart)");
+  verb->footer("Example: gantry readings import --study s reading-A.csv reading-B.csv");
+  verb->callback([&face, files, encoding] {
     const Study study = open_study(face);
-    const ReadingsImport in = import_readings(study, *file, *encoding);
+    ReadingsImport in;
+    for (const std::string& file : *files) {
+      ReadingsImport one = import_readings(study, file, *encoding);
+      add_counts(in, one);
+      in.unread += one.unread;
+      in.test_reports = one.test_reports;
+      in.readers = std::move(one.readers);  // all who have read so far
+    }
     const auto set_aside = static_cast<int64_t>(in.rejected.size());
     std::string words = with_commas(in.rows) + " rows: " + with_commas(in.added) +
                         " readings added, " + with_commas(in.unchanged) + " known, " +
@@ -110,15 +126,21 @@ void add_readings_sheet(CLI::App& readings, Face& face) {
 
 void add_ratings_import(CLI::App& ratings, Face& face) {
   auto* verb = ratings.add_subcommand("import", "Read clinicians' grades");
-  auto file = std::make_shared<std::string>(), encoding = std::make_shared<std::string>();
-  verb->add_option("file", *file,
+  auto files = std::make_shared<std::vector<std::string>>();
+  auto encoding = std::make_shared<std::string>();
+  verb->add_option("files", *files,
                    "CSV, TSV or JSONL: rater, item (or case and arm), grade, comment")
       ->required();
-  verb->add_option("--encoding", *encoding, "Of the file (default: told apart)");
-  verb->footer("Example: gantry ratings import --study s rating-sheet-filled.csv");
-  verb->callback([&face, file, encoding] {
+  verb->add_option("--encoding", *encoding, "Of the files (default: told apart)");
+  verb->footer("Example: gantry ratings import --study s rating-A.csv rating-B.csv");
+  verb->callback([&face, files, encoding] {
     const Study study = open_study(face);
-    const RatingsImport in = import_ratings(study, *file, *encoding);
+    RatingsImport in;
+    for (const std::string& file : *files) {
+      const RatingsImport one = import_ratings(study, file, *encoding);
+      add_counts(in, one);
+      in.ungraded += one.ungraded;
+    }
     face.say(with_commas(in.rows) + " rows: " + with_commas(in.added) + " grades added, " +
              with_commas(in.unchanged) + " known, " + with_commas(in.ungraded) +
              " without a grade, " + with_commas(static_cast<int64_t>(in.rejected.size())) +

@@ -135,9 +135,13 @@ TEST_F(Evidence, ReadersStandBesideTheModel) {
   program_->write("readings.csv", readings());
   const auto rows = answers(run_a_);
   const auto n = static_cast<int64_t>(rows.size());
-  const Json in_all = good("readings import --study e readings.csv --json").json();
+  // Several files, as readers hand in one each; what is known already is not added again.
+  const Json in_all = good("readings import --study e readings.csv readings.csv --json").json();
   EXPECT_EQ(in_all["test_reports"], n);
+  EXPECT_EQ(in_all["rows"], 2 * in_all["added"].get<int64_t>());
   EXPECT_EQ(in_all["added"], n + n / 2);
+  EXPECT_EQ(in_all["unchanged"], n + n / 2);
+  EXPECT_EQ(in_all["readers"].size(), 2u);
   EXPECT_EQ(in_all["rejected"].size(), 0u);
   const Outcome again = good("readings import --study e readings.csv");
   EXPECT_NE(again.err.find("B: " + std::to_string(n / 2) + " of " + std::to_string(n) +
