@@ -217,7 +217,6 @@ void gather_texts(const StudyAnswerer& answerer, const std::vector<Case>& cases,
   Voice* voice = answerer.voice(AnswerKind::kText);
   const auto texts = answerer.texts(cases, voice, refused);
   const AnswerRanker& nearest = answerer.ranker(RankerRole::kNearest, AnswerKind::kText);
-  const AnswerRanker& neighbours = answerer.ranker(RankerRole::kMember, AnswerKind::kText);
   for (size_t i = 0; i < cases.size(); ++i) {
     if (!refused[i].empty()) continue;
     auto worth = [&](const std::string& text, double confidence) {
@@ -227,8 +226,8 @@ void gather_texts(const StudyAnswerer& answerer, const std::vector<Case>& cases,
     TextVoices said{.model = worth(texts[i].text, texts[i].confidence)};
     const RankedAnswer near = nearest.rank(cases[i].baseline_text, 1).front();
     said.nearest = worth(near.answer, near.score);
-    const JoinedText joined(neighbours, cases[i].baseline_text,
-                            voice == nullptr ? std::nullopt : std::optional(texts[i].text), judge);
+    const JoinedText joined = answerer.joined_text(
+        cases[i], voice == nullptr ? std::nullopt : std::optional(texts[i].text));
     for (double weight : model_weights()) {
       const JoinedText::Choice choice = joined.choose(weight);
       said.joined.push_back(worth(choice.text, choice.agreement));

@@ -2,8 +2,8 @@
 // model's text and the nearest cases' texts the one that most agree with (text/text_consensus.h).
 // How far the model is trusted is chosen on tuning cases; at 1 its text always stands.
 //
-//   JoinedText joined(neighbours, item.baseline_text, written.text);
-//   TextAnswer answer = joined.choose(model_weight);
+//   JoinedText joined(neighbours, item.baseline_text, written.text, modality_ranker.rank(...),
+//   judge); TextAnswer answer = joined.choose(model_weight);
 #pragma once
 
 #include <optional>
@@ -21,10 +21,13 @@ namespace gantry {
 class JoinedText {
  public:
   // `neighbours`: a nearest-case ranker. `written`: the model's text; none: the neighbours speak
-  // alone. Regimens take over the side that the case's text names (text/regimen.h with_side_of).
-  // ROUGE's tokens are those of the study's figures (TextJudge).
+  // alone. `modalities`: the case's, with probabilities, where the study asks for it too: a regimen
+  // of a likely modality counts as more alike; none: likeness of the texts alone. Regimens take
+  // over the side that the case's text names (text/regimen.h with_side_of). ROUGE's tokens are
+  // those of the study's figures (TextJudge).
   JoinedText(const AnswerRanker& neighbours, std::string_view case_text,
-             const std::optional<std::string>& written, const TextJudge& judge);
+             const std::optional<std::string>& written, std::span<const RankedAnswer> modalities,
+             const TextJudge& judge);
 
   struct Choice {
     std::string text;

@@ -20,7 +20,7 @@ const std::vector<std::string> kTexts = {
 
 TEST(JoinedText, TrustDecidesWhoseTextStands) {
   const auto neighbours = train_nearest_case(kCases, kTexts);
-  const JoinedText joined(*neighbours, "prostate cancer", "HDR implant, 27 Gy in 2 fractions",
+  const JoinedText joined(*neighbours, "prostate cancer", "HDR implant, 27 Gy in 2 fractions", {},
                           TextJudge(Settings()));
   EXPECT_EQ(joined.choose(1).text, "HDR implant, 27 Gy in 2 fractions");
   EXPECT_TRUE(joined.choose(1).by_model);
@@ -32,7 +32,8 @@ TEST(JoinedText, TrustDecidesWhoseTextStands) {
 
 TEST(JoinedText, NeighboursAloneWhereNothingWasWritten) {
   const auto neighbours = train_nearest_case(kCases, kTexts);
-  const JoinedText joined(*neighbours, "left breast cancer", std::nullopt, TextJudge(Settings()));
+  const JoinedText joined(*neighbours, "left breast cancer", std::nullopt, {},
+                          TextJudge(Settings()));
   EXPECT_EQ(joined.choose(1).text, kTexts[3]);
   EXPECT_FALSE(joined.choose(1).by_model);
 }
@@ -41,8 +42,31 @@ TEST(JoinedText, ARegimenTakesOverTheSideOfTheDiagnosis) {
   Settings settings;
   settings.regimen.terms = "radiotherapy-terms.toml";
   const auto neighbours = train_nearest_case(kCases, kTexts);
-  const JoinedText joined(*neighbours, "right breast cancer", std::nullopt, TextJudge(settings));
+  const JoinedText joined(*neighbours, "right breast cancer", std::nullopt, {},
+                          TextJudge(settings));
   EXPECT_EQ(joined.choose(0).text, "tangents to the right breast, 42.56 Gy in 16 fractions");
+}
+
+TEST(JoinedText, ARegimenOfALikelyModalityCountsAsMoreAlike) {
+  Settings settings;
+  settings.regimen.terms = "radiotherapy-terms.toml";
+  const TextJudge judge(settings);
+  const std::vector<std::string> cases = {"prostate cancer left", "prostate cancer right",
+                                          "skin of nose"};
+  const std::vector<std::string> texts = {"VMAT to the prostate, 60 Gy in 20 fractions",
+                                          "Permanent I-125 seed implant to the prostate, 145 Gy",
+                                          "En face electrons to the nose, 50 Gy in 20 fractions"};
+  const auto neighbours = train_nearest_case(cases, texts);
+  const auto drafted = [&](const std::vector<RankedAnswer>& modalities) {
+    return JoinedText(*neighbours, "prostate cancer", std::nullopt, modalities, judge)
+        .choose(0)
+        .text;
+  };
+  EXPECT_EQ(drafted({}), texts[0]);  // two are equally alike
+  EXPECT_EQ(drafted({{"photon", 0.9, ""}, {"brachytherapy", 0.1, ""}}), texts[0]);
+  EXPECT_EQ(drafted({{"brachytherapy", 0.9, ""}, {"photon", 0.1, ""}}), texts[1]);
+  // What is not alike at all does not come in by its modality.
+  EXPECT_NE(drafted({{"electron", 1, ""}, {"photon", 0, ""}}), texts[2]);
 }
 
 TEST(TextJudge, JapaneseTextIsCountedByCharacters) {

@@ -465,11 +465,22 @@ std::vector<TextAnswer> StudyAnswerer::texts(std::span<const Case> cases, Voice*
   return out;
 }
 
+JoinedText StudyAnswerer::joined_text(const Case& item,
+                                      const std::optional<std::string>& written) const {
+  std::vector<RankedAnswer> modalities;
+  if (settings_.study.asks("closed-set")) {
+    const AnswerRanker& member = ranker(RankerRole::kMember, AnswerKind::kClosedSet);
+    if (member.gives_probabilities())
+      modalities = member.rank(member_text(item, AnswerKind::kClosedSet, settings_),
+                               settings_.labels.values.size());
+  }
+  return {ranker(RankerRole::kMember, AnswerKind::kText), item.baseline_text, written, modalities,
+          *judge_};
+}
+
 TextAnswer StudyAnswerer::served_text(const Case& item, TextAnswer written) const {
   if (file_.text_model_weight < 1) {
-    const JoinedText joined(ranker(RankerRole::kMember, AnswerKind::kText), item.baseline_text,
-                            written.text, *judge_);
-    JoinedText::Choice choice = joined.choose(file_.text_model_weight);
+    JoinedText::Choice choice = joined_text(item, written.text).choose(file_.text_model_weight);
     if (!choice.by_model) written.ended = true;
     written.text = std::move(choice.text);
     written.confidence = choice.agreement;

@@ -19,6 +19,7 @@
 #include "study/study_codes.h"
 #include "text/answer_ranker.h"
 #include "workflow/answerer.h"
+#include "workflow/joined_text.h"
 #include "workflow/text_judge.h"
 #include "workflow/voice.h"
 
@@ -109,6 +110,9 @@ class StudyAnswerer : public Answerer {
   using VoiceOf = std::function<Voice*(AnswerKind)>;
   Asked ask(const std::map<AnswerKind, std::span<const Case>>& cases, const VoiceOf& voice_of,
             bool joined = true) const;
+  // The candidates for a case's text: what the language model wrote, if it did, and the nearest
+  // training cases'.
+  JoinedText joined_text(const Case& item, const std::optional<std::string>& written) const;
   // What the study gives for a case for which the language model wrote `written`.
   TextAnswer served_text(const Case& item, TextAnswer written) const;
   Voice* voice(AnswerKind kind) const;  // null without a language model
