@@ -47,9 +47,12 @@ std::string summary(const TestOutcome& outcome) {
                 ": sensitivity " + figure(e.of_class[g].sensitivity) + "; specificity " +
                 figure(e.of_class[g].specificity) + "\n";
   }
-  for (const auto& c : report.comparisons)
-    if (c.macro_f1_difference.defined && c.macro_f1_difference.value < 0)
-      text += "THE MODEL LOSES to " + c.baseline + " in macro F1 on this test set.\n";
+  for (const auto& c : report.comparisons) {
+    const double difference = c.macro_f1_difference.value;
+    if (c.macro_f1_difference.defined && difference <= 0)
+      text += (difference < 0 ? "THE MODEL LOSES to " : "The model does not beat ") + c.baseline +
+              " in macro F1 on this test set.\n";
+  }
   for (const auto& section : report.sections)
     for (const auto& table : section.tables)
       if (table.name == "code_figures" || table.name == "text_figures" ||
