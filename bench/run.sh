@@ -141,6 +141,10 @@ bench_accuracy() {
   say "transformers"
   bash bench/peers/leave_one_hospital_out_hf.sh "$peers" "$model" "$out/sections.jsonl" "$out/accuracy-hf" "$hospitals" \
     --freeze-embeddings --epochs 6 --rate 1e-4
+  say "pooled"
+  local folds=() hospital
+  for hospital in $hospitals; do folds+=("$hospital=$out/accuracy/$hospital"); done
+  "$peers" bench/peers/pooled_folds.py corpora/bone-metastasis "$out/accuracy-hf" "${folds[@]}"
 }
 
 [ $# -gt 0 ] || set -- training inference lora decode import accuracy

@@ -135,7 +135,7 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<uint8_t*>(data_), size_);
 }
 
-FileLock::FileLock(std::filesystem::path path, std::string_view doing) {
+FileLock::FileLock(const std::filesystem::path& path, std::string_view doing) {
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd_ < 0) cannot_write(path);
   if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {

@@ -59,7 +59,7 @@ class MappedFile {
 // this study").
 class FileLock {
  public:
-  FileLock(std::filesystem::path path, std::string_view doing);
+  FileLock(const std::filesystem::path& path, std::string_view doing);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
