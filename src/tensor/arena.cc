@@ -113,9 +113,10 @@ std::string TensorSpecs::table() const {
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return a.second.second > b.second.second; });
   std::string text;
-  for (const auto& [name, counts] : rows) {
+  for (const auto& row : rows) {
+    const auto& [name, counts] = row;
     const bool over = std::any_of(overlays_.begin(), overlays_.end(),
-                                  [&](const auto& o) { return o.second == name; });
+                                  [&](const auto& o) { return o.second == row.first; });
     text += line(name, counts.first, counts.second, over ? " (over another)" : "");
   }
   return text + line("total", static_cast<int64_t>(specs_.size()), total_bytes(), "");

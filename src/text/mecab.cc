@@ -85,8 +85,8 @@ fs::path in_named_folder(const fs::path& folder, const std::string& name, std::s
 fs::path find_mecab_dictionary(const std::string& name, const fs::path& model_folder) {
   std::string other;
   if (const char* named = std::getenv("GANTRY_MECAB_DIC"); named && *named)
-    if (const fs::path path = in_named_folder(named, name, &other); !path.empty()) return path;
-  if (const fs::path path = in_named_folder(model_folder / "dic", name, &other); !path.empty())
+    if (fs::path path = in_named_folder(named, name, &other); !path.empty()) return path;
+  if (fs::path path = in_named_folder(model_folder / "dic", name, &other); !path.empty())
     return path;
   for (const fs::path folder :
        {"/var/lib/mecab/dic", "/usr/share/mecab/dic", "/usr/lib/x86_64-linux-gnu/mecab/dic",

@@ -1,6 +1,7 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "text/tokenizer_parts.h"
@@ -30,7 +31,7 @@ Encoding Tokenizer::encode_cut(std::string_view utf8, bool specials) const {
   for (const Piece& part : raw.cut(given.text)) {
     AlignedText text;
     if (part.begin == 0 && part.end == given.text.size())
-      text = std::move(given);
+      std::swap(text, given);  // the only part
     else
       text.append(given, part.begin, part.end);
     if (part.id < 0 && p.normalizer) p.normalizer->apply(text);

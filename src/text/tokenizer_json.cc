@@ -138,7 +138,7 @@ std::unique_ptr<const SubwordModel> wordpiece(ModelFields model, const std::stri
 
 // Files of the first years hold no type: what is there tells.
 std::string model_type(const ModelFields& model, const std::string& where) {
-  const std::string type = string_field(model.rest, "type", where, "");
+  std::string type = string_field(model.rest, "type", where, "");
   if (!type.empty()) return type;
   if (!model.scores.empty()) return "Unigram";
   if (!model.merges.empty()) return "BPE";
