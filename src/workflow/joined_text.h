@@ -2,8 +2,8 @@
 // model's text and the nearest cases' texts the one that most agree with (text/text_consensus.h).
 // How far the model is trusted is chosen on tuning cases; at 1 its text always stands.
 //
-//   JoinedText joined(neighbours, item.baseline_text, written.text, modality_ranker.rank(...),
-//   judge); TextAnswer answer = joined.choose(model_weight);
+//   JoinedText joined(neighbours, item.baseline_text, written.text, modalities, judge);
+//   TextAnswer answer = joined.choose(model_weight);
 #pragma once
 
 #include <optional>
